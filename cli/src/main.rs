@@ -1,0 +1,2 @@
+//! kenning
+fn main() {}
