@@ -1,2 +1,71 @@
-//! kenning
-fn main() {}
+//! `kenning`: find the passages that mean what you asked, in a folder of documents.
+//!
+//! Reading order: [`args`] (the command line), [`context`] (flags resolved to open things), then one
+//! file a command under [`commands`].
+
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod progress;
+mod show;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command, WhereArgs};
+use failure::{Failure, Outcome};
+
+/// Embedding makes and drops many large temporaries; the system's allocator hands each back to the
+/// kernel, and faulting them in again costs a third of the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = run(cli);
+    match result {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(failure) => {
+            let message = failure.message();
+            if !message.is_empty() {
+                terminal::error(&message, failure.hint().as_deref());
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> failure::Result {
+    let global = &cli.global;
+    match cli.command {
+        Some(Command::Index(args)) => commands::index::run(global, &args),
+        Some(Command::Search(args)) => commands::search::run(global, &args),
+        Some(Command::Repl(place)) => commands::repl::run(global, &place),
+        Some(Command::Similar(args)) => commands::similar::run(global, &args),
+        Some(Command::Status(args)) => commands::status::run(&args),
+        Some(Command::Doctor(args)) => commands::doctor::run(&args),
+        Some(Command::Remove(args)) => commands::remove::run(global, &args),
+        Some(Command::Optimize(place)) => commands::optimize::run(global, &place),
+        Some(Command::Embed(args)) => commands::embed::run(global, &args),
+        Some(Command::Eval(args)) => commands::eval::run(global, &args),
+        Some(Command::Models(args)) => commands::models::run(&args),
+        Some(Command::Completions(args)) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "kenning", &mut script);
+            terminal::print_bytes(&script)?;
+            Ok(Outcome::Done)
+        }
+        Some(Command::ExtractWorker) => {
+            kenning_indexer::extract::run_worker(std::io::stdin().lock(), std::io::stdout().lock())?;
+            Ok(Outcome::Done)
+        }
+        None if terminal::is_interactive() => commands::repl::run(global, &WhereArgs::default()),
+        None => Err(Failure::usage(
+            "there is no command, and this is no terminal for the interactive prompt",
+            "`kenning --help` lists the commands",
+        )),
+    }
+}

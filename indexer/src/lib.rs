@@ -1,1 +1,23 @@
-//! indexer
+//! Kenning's folder indexer: walk, extract, chunk, embed, store, and do again only what changed.
+//!
+//! Reading order: [`layout`] (where an index lives), [`walk`] (which files there are), [`extract`] (a
+//! file to text), [`prepare`] (text to chunks), [`catalogue`] (what was done already), [`pipeline`]
+//! (the stages, joined), [`report`] (what was done and how it went).
+
+mod catalogue;
+mod embeddings;
+mod error;
+pub mod extract;
+mod layout;
+mod pipeline;
+mod plan;
+mod prepare;
+mod report;
+mod walk;
+
+pub use catalogue::{Catalogue, FileState, Outcome};
+pub use error::{IndexerError, Result};
+pub use layout::{FOLDER, Layout, Settings};
+pub use pipeline::{Job, Options, index, remove};
+pub use plan::{Plan, plan};
+pub use report::{Failure, Progress, Report};

@@ -1,13 +1,198 @@
-//! The index.
+//! The index: one tantivy index whose segments carry a vector column.
+//!
+//! Reading order: [`schema`] (what a row is), [`writer`] (documents in), [`documents`] (rows grouped
+//! by document), [`snapshot`] (a consistent view).
 
-/// An index could not be created, opened, read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IndexError {}
+pub(crate) mod documents;
+mod embed;
+mod error;
+mod merge_policy;
+pub(crate) mod schema;
+pub(crate) mod snapshot;
+mod writer;
 
-impl IndexError {
-    /// One line that tells the user what to do, where something can be done.
-    pub fn hint(&self) -> Option<String> {
-        None
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tantivy::directory::{MmapDirectory, RamDirectory};
+use tantivy::{Directory, IndexReader, ReloadPolicy};
+
+use crate::Result;
+use crate::encoder::{Encoder, EncoderSpec};
+use crate::vector::plugin::VectorPlugin;
+
+use schema::Fields;
+use snapshot::Segment;
+
+pub use embed::{chunk, chunk_options, embed, encode_chunks};
+pub use error::IndexError;
+pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
+pub use snapshot::Snapshot;
+pub use writer::{EmbeddedDocument, IndexWriter};
+
+/// An index of documents, on disk or in memory. Cheap to clone; clones are the same index.
+#[derive(Clone)]
+pub struct Index {
+    shared: Arc<Shared>,
+    encoder: Option<Arc<Encoder>>,
+}
+
+struct Shared {
+    tantivy: tantivy::Index,
+    reader: IndexReader,
+    fields: Fields,
+    spec: IndexSpec,
+    /// Segments of the last snapshot: the next takes over what has not changed.
+    segments: Mutex<Arc<[Arc<Segment>]>>,
+}
+
+impl Index {
+    /// Creates an empty index in `folder`, which is made if need be and must not hold one already.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the folder cannot be made, [`IndexError::Storage`] if it holds an
+    /// index.
+    pub fn create(folder: &Path, encoder: &EncoderSpec) -> Result<Self> {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| crate::Error::io("create the folder", folder, error))?;
+        let directory = MmapDirectory::open(folder)
+            .map_err(|error| IndexError::from(tantivy::TantivyError::from(error)))?;
+        Self::create_in(Box::new(directory), encoder)
+    }
+
+    /// Creates an empty index that lives in memory.
+    pub fn in_memory(encoder: &EncoderSpec) -> Result<Self> {
+        Self::create_in(Box::new(RamDirectory::create()), encoder)
+    }
+
+    fn create_in(directory: Box<dyn Directory>, encoder: &EncoderSpec) -> Result<Self> {
+        let spec = IndexSpec {
+            format: FORMAT,
+            encoder: encoder.clone(),
+        };
+        let (schema, fields) = schema::build(&spec)?;
+        let tantivy = tantivy::Index::builder()
+            .schema(schema)
+            .register_plugin(Arc::new(VectorPlugin {
+                dimension: encoder.dimension,
+            }))
+            .open_or_create(directory)
+            .map_err(IndexError::from)?;
+        Self::start(tantivy, spec, fields)
+    }
+
+    /// Whether `folder` holds an index.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join("meta.json").is_file()
+    }
+
+    /// Opens the index in `folder`.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`], [`IndexError::Format`] for an index of another layout version,
+    /// [`IndexError::Damaged`].
+    pub fn open(folder: &Path) -> Result<Self> {
+        if !Self::exists(folder) {
+            let path = folder.to_owned();
+            return Err(IndexError::NotFound { path }.into());
+        }
+        let mut tantivy = tantivy::Index::open_in_dir(folder).map_err(IndexError::from)?;
+        let (spec, fields) = schema::read(&tantivy.schema())?;
+        tantivy.register_plugin(Arc::new(VectorPlugin {
+            dimension: spec.encoder.dimension,
+        }));
+        Self::start(tantivy, spec, fields)
+    }
+
+    fn start(tantivy: tantivy::Index, spec: IndexSpec, fields: Fields) -> Result<Self> {
+        let reader = tantivy
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()
+            .map_err(IndexError::from)?;
+        let shared = Shared {
+            tantivy,
+            reader,
+            fields,
+            spec,
+            segments: Mutex::new(Arc::from([])),
+        };
+        Ok(Index {
+            shared: Arc::new(shared),
+            encoder: None,
+        })
+    }
+
+    /// The same index with an encoder, for embedding documents and queries.
+    ///
+    /// # Errors
+    /// [`IndexError::OtherEncoder`] unless it is the one that the index was built with.
+    pub fn with_encoder(mut self, encoder: Arc<Encoder>) -> Result<Self> {
+        let (index, given) = (&self.spec().encoder, encoder.spec());
+        if index.fingerprint() != given.fingerprint() {
+            let name = |spec: &EncoderSpec| {
+                let fingerprint = spec.fingerprint();
+                format!(
+                    "{} ({})",
+                    spec.model,
+                    &fingerprint[..fingerprint.len().min(12)]
+                )
+            };
+            return Err(IndexError::OtherEncoder {
+                index: name(index),
+                given: name(given),
+            }
+            .into());
+        }
+        self.encoder = Some(encoder);
+        Ok(self)
+    }
+
+    /// The encoder.
+    ///
+    /// # Errors
+    /// [`IndexError::NoEncoder`] if none was attached.
+    pub fn encoder(&self) -> Result<&Arc<Encoder>> {
+        self.encoder.as_ref().ok_or_else(|| {
+            let model = self.spec().encoder.model.clone();
+            IndexError::NoEncoder { model }.into()
+        })
+    }
+
+    /// What the index was built with.
+    pub fn spec(&self) -> &IndexSpec {
+        &self.shared.spec
+    }
+
+    /// Opens the writer.
+    ///
+    /// # Errors
+    /// [`IndexError::Locked`] while there is another.
+    pub fn writer(&self) -> Result<IndexWriter> {
+        IndexWriter::open(self)
+    }
+
+    /// A view of the last commit.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let known = {
+            let segments = self.shared.segments.lock();
+            Arc::clone(&segments.unwrap_or_else(PoisonError::into_inner))
+        };
+        let snapshot = Snapshot::open(self, &known)?;
+        let segments = self.shared.segments.lock();
+        *segments.unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot.segments());
+        Ok(snapshot)
+    }
+
+    pub(crate) fn tantivy(&self) -> &tantivy::Index {
+        &self.shared.tantivy
+    }
+
+    pub(crate) fn reader(&self) -> &IndexReader {
+        &self.shared.reader
+    }
+
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.shared.fields
     }
 }

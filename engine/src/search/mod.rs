@@ -1,13 +1,147 @@
-//! The query path.
+//! The query path: a request to ranked documents.
+//!
+//! Reading order: [`request`] (what is asked and answered), [`eligible`] (which documents may be
+//! found), [`semantic`] and [`crate::keyword::bm25`] (the legs), [`fusion`] (two rankings into one),
+//! [`rank`] (candidates to an order), [`hits`] (an order to what is shown).
 
-/// A request cannot be answered as it was put.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum QueryError {}
+mod eligible;
+mod error;
+mod filter;
+mod fusion;
+mod hits;
+mod rank;
+mod request;
+mod semantic;
+mod snippet;
 
-impl QueryError {
-    /// One line that tells the user what to do, where something can be done.
-    pub fn hint(&self) -> Option<String> {
-        None
+use std::time::Instant;
+
+use crate::Result;
+use crate::encoder::Role;
+use crate::index::snapshot::Snapshot;
+use crate::index::{Index, IndexError};
+use crate::keyword::bm25::{KeywordScores, query_terms};
+use crate::keyword::{postings, query};
+
+use eligible::Eligible;
+use rank::Ranking;
+use semantic::SemanticScores;
+
+pub use crate::keyword::bm25::TermScore;
+pub use error::QueryError;
+pub use filter::{Fact, Filter, Operator};
+pub use fusion::Fusion;
+pub use request::{
+    Explanation, Mode, Part, Passage, Plan, SearchHit, SearchRequest, SearchResponse, Vectors,
+};
+
+impl Index {
+    /// Answers a request from the last commit.
+    ///
+    /// # Errors
+    /// [`QueryError`] for a request that makes no sense, [`IndexError::NoEncoder`] for a mode with
+    /// vectors on an index without an encoder.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        let begun = Instant::now();
+        let snapshot = self.snapshot()?;
+        let embedding = match request.mode {
+            Mode::Keyword => None,
+            _ => {
+                let text = query::parse(&request.query).text;
+                if text.trim().is_empty() {
+                    return Err(QueryError::Empty.into());
+                }
+                let encoded = self.encoder()?.encode(Role::Query, &[&text])?;
+                encoded.into_iter().next().map(|encoded| encoded.embedding)
+            }
+        };
+        let mut response = snapshot.search(request, embedding.as_deref())?;
+        response.took = begun.elapsed();
+        Ok(response)
+    }
+}
+
+impl Snapshot {
+    /// Answers a request; `embedding` is the query's vector, of unit length, for the modes that
+    /// compare vectors.
+    ///
+    /// # Errors
+    /// [`QueryError`] for a request that makes no sense, [`IndexError::NoEncoder`] if the mode needs
+    /// a vector and there is none.
+    pub fn search(
+        &self,
+        request: &SearchRequest,
+        embedding: Option<&[f32]>,
+    ) -> Result<SearchResponse> {
+        let begun = Instant::now();
+        let parsed = query::parse(&request.query);
+        let asks = parsed.text.trim().is_empty() && parsed.prefixes.is_empty();
+        if asks && embedding.is_none() {
+            return Err(QueryError::Empty.into());
+        }
+        let languages = postings::languages(self).map_err(IndexError::from)?;
+        let filters: Vec<Filter> = parsed
+            .filters
+            .iter()
+            .map(|text| Filter::parse(text))
+            .collect::<Result<_, _>>()?;
+        let filters: Vec<&Filter> = filters.iter().chain(&request.filter).collect();
+        let eligible = Eligible::evaluate(self, &filters, &parsed.constraints, &languages)?;
+        let terms = query_terms(&parsed, &languages);
+        let semantic = self.semantic_leg(request, embedding, &eligible)?;
+        let keyword = match request.mode {
+            Mode::Semantic => None,
+            _ => Some(KeywordScores::compute(self, terms.clone()).map_err(IndexError::from)?),
+        };
+        let ranking = Ranking {
+            snapshot: self,
+            eligible: &eligible,
+            semantic: semantic.as_ref(),
+            keyword: keyword.as_ref(),
+            fusion: request.fusion,
+        };
+        let plan = Plan {
+            vectors: if semantic.is_some() { "exact" } else { "none" },
+            rows_compared: semantic.as_ref().map_or(0, |leg| leg.rows_compared),
+            documents_allowed: eligible.count(self),
+            documents: self.documents(),
+            terms: terms.iter().map(|term| term.word.clone()).collect(),
+        };
+        let ranked = ranking.ranked(request.offset + request.limit)?;
+        let relevant = ranking.relevant(&ranked);
+        let hits = ranking.hits(request, ranked, &terms, &languages)?;
+        Ok(SearchResponse {
+            query: request.query.clone(),
+            mode: request.mode,
+            generation: self.generation(),
+            took: begun.elapsed(),
+            plan,
+            relevant,
+            hits,
+        })
+    }
+
+    fn semantic_leg(
+        &self,
+        request: &SearchRequest,
+        embedding: Option<&[f32]>,
+        eligible: &Eligible,
+    ) -> Result<Option<SemanticScores>> {
+        if request.mode == Mode::Keyword {
+            return Ok(None);
+        }
+        let encoder = &self.spec().encoder;
+        let Some(vector) = embedding else {
+            let model = encoder.model.clone();
+            return Err(IndexError::NoEncoder { model }.into());
+        };
+        if vector.len() != encoder.dimension {
+            return Err(QueryError::Dimension {
+                found: vector.len(),
+                expected: encoder.dimension,
+            }
+            .into());
+        }
+        Ok(Some(SemanticScores::scan(self, vector, eligible)))
     }
 }

@@ -1,0 +1,119 @@
+//! What can go wrong on the command line, how it is said, and with which exit code.
+
+use std::io;
+
+use kenning_indexer::IndexerError;
+
+/// The result of a command.
+pub type Result<T = Outcome> = std::result::Result<T, Failure>;
+
+/// How a command ended that did what it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Found, or done.
+    Done,
+    /// Nothing was found.
+    Nothing,
+    /// Done, but some files failed.
+    SomeFailed,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::Nothing => 1,
+            Outcome::SomeFailed => 4,
+        }
+    }
+}
+
+/// A command could not be done.
+#[derive(Debug)]
+pub enum Failure {
+    /// The engine or the indexer failed.
+    Indexer(IndexerError),
+    /// A collection could not be read.
+    Dataset(kenning_datasets::Error),
+    /// The command was not used as it is meant to be.
+    Usage { message: String, hint: String },
+    /// Standard output was closed: whoever reads has enough.
+    OutputClosed,
+    /// Standard input or output failed.
+    Stream(io::Error),
+}
+
+impl Failure {
+    /// A wrong use of a command.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Failure::Usage {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Usage { .. } => 2,
+            Failure::Indexer(IndexerError::Engine(kenning::Error::Query(_))) => 2,
+            Failure::OutputClosed => 0,
+            _ => 3,
+        }
+    }
+
+    /// One line of what is wrong.
+    pub fn message(&self) -> String {
+        match self {
+            Failure::Indexer(error) => error.to_string(),
+            Failure::Dataset(error) => error.to_string(),
+            Failure::Usage { message, .. } => message.clone(),
+            Failure::OutputClosed => String::new(),
+            Failure::Stream(error) => format!("standard input or output failed: {error}"),
+        }
+    }
+
+    /// One line of what to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Indexer(error) => error.hint(),
+            Failure::Dataset(error) => error.hint(),
+            Failure::Usage { hint, .. } => Some(hint.clone()),
+            Failure::OutputClosed | Failure::Stream(_) => None,
+        }
+    }
+}
+
+impl From<IndexerError> for Failure {
+    fn from(error: IndexerError) -> Self {
+        Failure::Indexer(error)
+    }
+}
+
+impl From<kenning::Error> for Failure {
+    fn from(error: kenning::Error) -> Self {
+        Failure::Indexer(error.into())
+    }
+}
+
+impl From<kenning::search::QueryError> for Failure {
+    fn from(error: kenning::search::QueryError) -> Self {
+        kenning::Error::from(error).into()
+    }
+}
+
+impl From<kenning_datasets::Error> for Failure {
+    fn from(error: kenning_datasets::Error) -> Self {
+        Failure::Dataset(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+            _ => Failure::Stream(error),
+        }
+    }
+}

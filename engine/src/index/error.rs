@@ -1,0 +1,110 @@
+//! What can go wrong with an index.
+
+use std::path::PathBuf;
+
+use tantivy::TantivyError;
+use tantivy::directory::error::LockError;
+
+/// An index could not be created, opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// There is no index where one was expected.
+    #[error("no index at {}", path.display())]
+    NotFound {
+        /// The folder that was to hold it.
+        path: PathBuf,
+    },
+    /// The index was built with another encoder than the one at hand.
+    #[error("the index was built with the encoder {index}, not with {given}")]
+    OtherEncoder {
+        /// Name and fingerprint of the encoder in the index.
+        index: String,
+        /// Name and fingerprint of the encoder that was offered.
+        given: String,
+    },
+    /// The call needs an encoder and the index was opened without one.
+    #[error("this needs the encoder {model}, and the index was opened without an encoder")]
+    NoEncoder {
+        /// The encoder that the index was built with.
+        model: String,
+    },
+    /// The index has a layout that this version does not know.
+    #[error("the index has format {found}; this version reads format {supported}")]
+    Format {
+        /// What the index says.
+        found: String,
+        /// What this version writes.
+        supported: u32,
+    },
+    /// Another writer holds the index.
+    #[error("the index is being written to by another process{}", holder.as_deref().map(|h| format!(" ({h})")).unwrap_or_default())]
+    Locked {
+        /// Who holds it, where that is known.
+        holder: Option<String>,
+    },
+    /// A document cannot be stored as it is.
+    #[error("the document {id:?} cannot be stored: {reason}")]
+    Document {
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of the index is missing or damaged.
+    #[error("the index is damaged: {reason}")]
+    Damaged {
+        /// What was found.
+        reason: String,
+    },
+    /// The storage layer failed.
+    #[error("the index could not be read or written: {0}")]
+    Storage(TantivyError),
+}
+
+impl IndexError {
+    /// One line that tells the user what to do, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            IndexError::NotFound { .. } => "build one with `kenning index FOLDER`",
+            IndexError::OtherEncoder { .. } => {
+                "choose the index's own model with --model, or build a new index"
+            }
+            IndexError::NoEncoder { .. } => "attach it with Index::with_encoder",
+            IndexError::Format { .. } => "index the folder anew: remove its .kenning folder first",
+            IndexError::Locked { .. } => "wait until it has finished, or stop it",
+            IndexError::Damaged { .. } => "run `kenning doctor`; --repair mends what can be mended",
+            IndexError::Document { .. } | IndexError::Storage(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl From<TantivyError> for IndexError {
+    fn from(error: TantivyError) -> Self {
+        match error {
+            TantivyError::LockFailure(LockError::LockBusy, _) => {
+                IndexError::Locked { holder: None }
+            }
+            TantivyError::DataCorruption(corruption) => IndexError::Damaged {
+                reason: format!("{corruption:?}"),
+            },
+            TantivyError::OpenReadError(error) => IndexError::Damaged {
+                reason: error.to_string(),
+            },
+            other => IndexError::Storage(other),
+        }
+    }
+}
+
+impl From<TantivyError> for crate::Error {
+    fn from(error: TantivyError) -> Self {
+        IndexError::from(error).into()
+    }
+}
+
+impl From<std::io::Error> for IndexError {
+    fn from(error: std::io::Error) -> Self {
+        IndexError::Storage(TantivyError::from(error))
+    }
+}

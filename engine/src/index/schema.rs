@@ -1,0 +1,165 @@
+//! The columns of the index: one row a chunk, the rows of a document next to each other.
+//!
+//! | field | kind | on | what |
+//! |---|---|---|---|
+//! | `id` | term, column | every row | the document's id; deletes go by it |
+//! | `chunk` | column | every row | the chunk's ordinal; 0 begins a document |
+//! | `length` | column | every row | terms of the row's body that count for BM25 |
+//! | `language` | term | every row | the language its words were stemmed in |
+//! | `body` | postings, positions | every row | the chunk's terms; the document's title before the first |
+//! | `title` | postings, positions | every row | the terms of the chunk's heading path |
+//! | `facts` | columns by name | first row | the document's metadata |
+//! | `row` | stored | every row | [`StoredChunk`] |
+//! | `document` | stored | first row | [`StoredDocument`] |
+//! | `embedding` | vector column | every row | the chunk's vector |
+
+use serde::{Deserialize, Serialize};
+use tantivy::schema::{
+    FAST, Field, FieldType, IndexRecordOption, JsonObjectOptions, STORED, STRING, Schema,
+    TextFieldIndexing, TextOptions,
+};
+
+use crate::document::Metadata;
+use crate::encoder::EncoderSpec;
+use crate::vector::plugin::FIELD_TYPE;
+
+use super::IndexError;
+
+/// The layout that this version writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The name under which tantivy knows the analyser. Terms are made by Kenning and handed over ready,
+/// so it is never asked to cut anything.
+const TOKENIZER: &str = "raw";
+
+/// What is fixed for the life of an index; kept in tantivy's own schema file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IndexSpec {
+    /// Layout version.
+    pub format: u32,
+    /// The encoder that made the vectors.
+    pub encoder: EncoderSpec,
+}
+
+/// What is stored with every chunk, for showing it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoredChunk {
+    /// Heading path.
+    #[serde(rename = "h", default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// The passage.
+    #[serde(rename = "t")]
+    pub text: String,
+    /// Byte span in the source.
+    #[serde(rename = "b")]
+    pub bytes: [u64; 2],
+    /// First and last line in the source, from 1.
+    #[serde(rename = "l")]
+    pub lines: [u32; 2],
+    /// Page in the source, from 1.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// The document's tokens in it.
+    #[serde(rename = "n")]
+    pub tokens: u32,
+}
+
+/// What is stored once a document.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoredDocument {
+    /// Its title.
+    pub title: String,
+    /// Its metadata.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// How many chunks it has.
+    pub chunks: u32,
+    /// How many tokens it has; all of them are embedded.
+    pub tokens: u64,
+    /// Whatever the program that wrote it wants to find again; the engine does not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
+/// The fields of the schema.
+#[derive(Debug, Clone, Copy)]
+pub struct Fields {
+    pub id: Field,
+    pub chunk: Field,
+    pub length: Field,
+    pub language: Field,
+    pub body: Field,
+    pub title: Field,
+    pub facts: Field,
+    pub row: Field,
+    pub document: Field,
+    pub embedding: Field,
+}
+
+/// The schema of an index of `spec`.
+pub fn build(spec: &IndexSpec) -> Result<(Schema, Fields), IndexError> {
+    let terms = TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default()
+            .set_tokenizer(TOKENIZER)
+            .set_fieldnorms(false)
+            .set_index_option(IndexRecordOption::WithFreqsAndPositions),
+    );
+    let params = serde_json::to_value(spec).map_err(|error| IndexError::Damaged {
+        reason: format!("the encoder cannot be described: {error}"),
+    })?;
+    let mut schema = Schema::builder();
+    let fields = Fields {
+        id: schema.add_text_field("id", STRING | FAST),
+        chunk: schema.add_u64_field("chunk", FAST),
+        length: schema.add_u64_field("length", FAST),
+        language: schema.add_text_field("language", STRING),
+        body: schema.add_text_field("body", terms.clone()),
+        title: schema.add_text_field("title", terms),
+        facts: schema.add_json_field("facts", JsonObjectOptions::default().set_fast(TOKENIZER)),
+        row: schema.add_text_field("row", STORED),
+        document: schema.add_text_field("document", STORED),
+        embedding: schema.add_custom_field("embedding", FIELD_TYPE, params),
+    };
+    Ok((schema.build(), fields))
+}
+
+/// Reads fields and spec back from the schema of an index on disk.
+pub fn read(schema: &Schema) -> Result<(IndexSpec, Fields), IndexError> {
+    let field = |name: &str| {
+        schema.get_field(name).map_err(|_| IndexError::Format {
+            found: format!("without the field {name:?}"),
+            supported: FORMAT,
+        })
+    };
+    let embedding = field("embedding")?;
+    let FieldType::Custom(options) = schema.get_field_entry(embedding).field_type() else {
+        return Err(IndexError::Format {
+            found: "without a vector column".into(),
+            supported: FORMAT,
+        });
+    };
+    let format = options.params().get("format").and_then(|v| v.as_u64());
+    if format != Some(u64::from(FORMAT)) {
+        return Err(IndexError::Format {
+            found: format.map_or("unknown".into(), |format| format.to_string()),
+            supported: FORMAT,
+        });
+    }
+    let spec: IndexSpec =
+        serde_json::from_value(options.params().clone()).map_err(|error| IndexError::Damaged {
+            reason: format!("the description of its encoder cannot be read: {error}"),
+        })?;
+    let fields = Fields {
+        id: field("id")?,
+        chunk: field("chunk")?,
+        length: field("length")?,
+        language: field("language")?,
+        body: field("body")?,
+        title: field("title")?,
+        facts: field("facts")?,
+        row: field("row")?,
+        document: field("document")?,
+        embedding,
+    };
+    Ok((spec, fields))
+}

@@ -1,0 +1,185 @@
+//! Reading: one commit, whole, for as long as it is held.
+
+use std::sync::Arc;
+
+use tantivy::directory::error::OpenReadError;
+use tantivy::schema::Value as _;
+use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument, TantivyError};
+
+use crate::Result;
+use crate::vector::column::Column;
+use crate::vector::plugin::open_column;
+
+use super::documents::Documents;
+use super::schema::{Fields, StoredChunk, StoredDocument};
+use super::{Index, IndexError, IndexSpec};
+
+/// A merge in another process can remove a column between the reload and its opening. One more try
+/// has always been enough; more are for very busy disks.
+const TRIES: usize = 8;
+
+/// One segment, open: postings, stored fields, vectors and the table of its documents.
+pub(crate) struct Segment {
+    pub reader: SegmentReader,
+    pub column: Column,
+    pub documents: Documents,
+}
+
+/// A consistent view of an index. It does not change while a writer commits, also from another
+/// process. Cheap to clone.
+#[derive(Clone)]
+pub struct Snapshot {
+    index: Index,
+    searcher: Searcher,
+    segments: Arc<[Arc<Segment>]>,
+    generation: u64,
+}
+
+/// Where a document is: its segment's place in the snapshot and its number in the segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct DocumentAddress {
+    pub segment: u32,
+    pub document: u32,
+}
+
+impl Snapshot {
+    /// Opens the last commit. `known` are segments of an earlier snapshot, taken over where they
+    /// have not changed.
+    pub(super) fn open(index: &Index, known: &[Arc<Segment>]) -> Result<Self> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match Self::try_open(index, known) {
+                Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)))
+                    if tries < TRIES => {}
+                result => return Ok(result.map_err(IndexError::from)?),
+            }
+        }
+    }
+
+    fn try_open(index: &Index, known: &[Arc<Segment>]) -> tantivy::Result<Self> {
+        index.reader().reload()?;
+        let searcher = index.reader().searcher();
+        let dimension = index.spec().encoder.dimension;
+        let mut segments = Vec::new();
+        for reader in searcher.segment_readers() {
+            let same = |s: &&Arc<Segment>| {
+                s.reader.segment_id() == reader.segment_id()
+                    && s.reader.delete_opstamp() == reader.delete_opstamp()
+            };
+            let segment = match known.iter().find(same) {
+                Some(segment) => Arc::clone(segment),
+                None => Arc::new(Segment {
+                    column: open_column(reader, dimension)?,
+                    documents: Documents::read(reader)?,
+                    reader: reader.clone(),
+                }),
+            };
+            segments.push(segment);
+        }
+        // Read last: a commit in between makes the number too high, never too low, and no document
+        // is believed present that is not.
+        let generation = index.tantivy().load_metas()?.opstamp;
+        Ok(Snapshot {
+            index: index.clone(),
+            searcher,
+            segments: segments.into(),
+            generation,
+        })
+    }
+
+    /// The number of the commit; it grows with every commit.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What the index was built with.
+    pub fn spec(&self) -> &IndexSpec {
+        self.index.spec()
+    }
+
+    /// Number of documents.
+    pub fn documents(&self) -> u64 {
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.documents.len() as u64).sum()
+    }
+
+    /// Number of chunks.
+    pub fn chunks(&self) -> u64 {
+        let segments = self.segments.iter();
+        segments
+            .map(|segment| segment.documents.living_rows())
+            .sum()
+    }
+
+    /// Number of segments.
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    pub(crate) fn segments(&self) -> &Arc<[Arc<Segment>]> {
+        &self.segments
+    }
+
+    pub(crate) fn fields(&self) -> &Fields {
+        self.index.fields()
+    }
+
+    /// The id of a document.
+    pub(crate) fn id(&self, address: DocumentAddress) -> Result<String> {
+        let segment = &self.segments[address.segment as usize];
+        let row = segment.documents.rows(address.document).start;
+        let column = segment.reader.fast_fields().str("id");
+        let column = column.map_err(IndexError::from)?;
+        let mut id = String::new();
+        if let Some(column) = column
+            && let Some(ordinal) = column.term_ords(row).next()
+        {
+            column
+                .ord_to_str(ordinal, &mut id)
+                .map_err(IndexError::from)?;
+        }
+        Ok(id)
+    }
+
+    /// What is stored about a document.
+    pub(crate) fn stored_document(&self, address: DocumentAddress) -> Result<StoredDocument> {
+        let segment = &self.segments[address.segment as usize];
+        let row = segment.documents.rows(address.document).start;
+        self.stored(address.segment, row, self.fields().document)
+    }
+
+    /// What is stored about a chunk.
+    pub(crate) fn stored_chunk(&self, segment: u32, row: u32) -> Result<StoredChunk> {
+        self.stored(segment, row, self.fields().row)
+    }
+
+    fn stored<T: serde::de::DeserializeOwned>(
+        &self,
+        segment: u32,
+        row: u32,
+        field: tantivy::schema::Field,
+    ) -> Result<T> {
+        let address = DocAddress::new(segment, row);
+        let stored: TantivyDocument = self.searcher.doc(address).map_err(IndexError::from)?;
+        let text = stored.get_first(field).and_then(|value| value.as_str());
+        let damaged = |reason: String| IndexError::Damaged { reason };
+        let text = text.ok_or_else(|| damaged(format!("row {row} has no stored text")))?;
+        let parsed = serde_json::from_str(text);
+        Ok(parsed.map_err(|error| damaged(format!("row {row} cannot be read: {error}")))?)
+    }
+
+    /// Calls `visit` with id and stored facts of every document, segment by segment.
+    pub fn for_each_document(
+        &self,
+        mut visit: impl FnMut(String, StoredDocument) -> Result<()>,
+    ) -> Result<()> {
+        for (segment, view) in (0u32..).zip(self.segments.iter()) {
+            for document in 0..view.documents.len() as u32 {
+                let address = DocumentAddress { segment, document };
+                visit(self.id(address)?, self.stored_document(address)?)?;
+            }
+        }
+        Ok(())
+    }
+}

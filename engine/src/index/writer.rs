@@ -1,0 +1,325 @@
+//! Writing: documents in, one commit point out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tantivy::directory::Directory;
+use tantivy::indexer::UserOperation;
+use tantivy::schema::OwnedValue;
+use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::{TantivyDocument, Term};
+
+use crate::chunk::Chunk;
+use crate::document::{Document, Metadata, Value};
+use crate::keyword::analyser::{self, Analyser};
+use crate::keyword::language::Language;
+use crate::vector::plugin::to_bytes;
+use crate::{Error, Result};
+
+use super::merge_policy::Tiered;
+use super::schema::{Fields, StoredChunk, StoredDocument};
+use super::{Index, IndexError};
+
+/// Memory that tantivy may use for postings before it closes a segment.
+const POSTINGS_MEMORY: usize = 128 << 20;
+
+/// tantivy drops longer terms without a word.
+const LONGEST_ID: usize = tantivy::tokenizer::MAX_TOKEN_LEN;
+
+/// No document has this id: ids are not empty.
+const NOBODY: &str = "";
+
+/// A document with its chunks and their vectors: what [`IndexWriter::add`] stores.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EmbeddedDocument {
+    /// Unique in the index; replaces a document of the same id.
+    pub id: String,
+    /// A name for people; searched with the text.
+    pub title: String,
+    /// Facts to filter on.
+    pub metadata: Metadata,
+    /// The passages.
+    pub chunks: Vec<Chunk>,
+    /// One vector of unit length for each chunk.
+    pub embeddings: Vec<Vec<f32>>,
+    /// The language to stem in; detected from the text where it is `None`.
+    pub language: Option<Language>,
+    /// Whatever the caller wants to find again with the document.
+    pub state: Option<String>,
+}
+
+/// Adds, replaces and removes documents; [`IndexWriter::commit`] makes it all visible at once.
+///
+/// There is one writer at a time, over all processes.
+pub struct IndexWriter {
+    index: Index,
+    inner: tantivy::IndexWriter,
+    pending: Vec<Document>,
+}
+
+impl IndexWriter {
+    pub(super) fn open(index: &Index) -> Result<Self> {
+        // One thread: embedding is the cost, and fewer, larger segments are better for graphs.
+        let inner: tantivy::IndexWriter = index
+            .tantivy()
+            .writer_with_num_threads(1, POSTINGS_MEMORY)
+            .map_err(IndexError::from)?;
+        inner.set_merge_policy(Box::new(Tiered));
+        let writer = IndexWriter {
+            index: index.clone(),
+            inner,
+            pending: Vec::new(),
+        };
+        writer.burn_opstamp();
+        Ok(writer)
+    }
+
+    /// The first operation after opening or rolling back gets the opstamp of the last commit. If it
+    /// is a delete and a merge starts before the next commit, the delete is lost; if it is not yet
+    /// committed, it can become visible. So the first operation is always a delete of nobody.
+    fn burn_opstamp(&self) {
+        self.inner.delete_term(self.id_term(NOBODY));
+    }
+
+    fn id_term(&self, id: &str) -> Term {
+        Term::from_field_text(self.index.fields().id, id)
+    }
+
+    /// Adds a document or replaces the one of the same id: cuts it into chunks and embeds them with
+    /// the index's encoder. The work is done in batches, at the latest when committing.
+    ///
+    /// # Errors
+    /// [`IndexError::NoEncoder`] where the index was opened without one.
+    pub fn upsert(&mut self, document: Document) -> Result<()> {
+        self.index.encoder()?;
+        self.pending.push(document);
+        if self.pending.len() >= 256 {
+            self.embed_pending()?;
+        }
+        Ok(())
+    }
+
+    fn embed_pending(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let encoder = Arc::clone(self.index.encoder()?);
+        let documents = std::mem::take(&mut self.pending);
+        for document in super::embed::embed(&encoder, documents)? {
+            self.add(document)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a document whose chunks are embedded already, or replaces the one of the same id.
+    ///
+    /// All its rows go into one segment, next to each other. A document without chunks only removes
+    /// the one of the same id.
+    ///
+    /// # Errors
+    /// [`IndexError::Document`] for an empty or overlong id and for vectors that are missing, of the
+    /// wrong dimension, not finite or not of unit length.
+    pub fn add(&mut self, document: EmbeddedDocument) -> Result<()> {
+        self.check(&document)?;
+        let id = self.id_term(&document.id);
+        let mut operations = vec![UserOperation::Delete(id)];
+        operations.extend(self.rows(document)?.into_iter().map(UserOperation::Add));
+        self.inner.run(operations).map_err(IndexError::from)?;
+        Ok(())
+    }
+
+    /// Removes the document of this id, if there is one.
+    pub fn delete(&mut self, id: &str) -> Result<()> {
+        self.embed_pending()?;
+        if !id.is_empty() {
+            self.inner.delete_term(self.id_term(id));
+        }
+        Ok(())
+    }
+
+    /// Makes everything since the last commit visible and durable, and returns the generation.
+    pub fn commit(&mut self) -> Result<u64> {
+        self.embed_pending()?;
+        let generation = self.inner.commit().map_err(IndexError::from)?;
+        // tantivy renames meta.json and does not sync the folder: without this a power cut could
+        // bring the commit before back.
+        let directory = self.index.tantivy().directory();
+        directory.sync_directory().map_err(IndexError::from)?;
+        Ok(generation)
+    }
+
+    /// Forgets everything since the last commit.
+    pub fn rollback(&mut self) -> Result<()> {
+        self.pending.clear();
+        self.inner.rollback().map_err(IndexError::from)?;
+        self.inner.set_merge_policy(Box::new(Tiered));
+        self.burn_opstamp();
+        Ok(())
+    }
+
+    /// Merges all segments into one and drops what was deleted; then removes files out of use.
+    /// Uncommitted changes are committed first.
+    pub fn optimize(&mut self) -> Result<()> {
+        self.commit()?;
+        let segments = self.index.tantivy().searchable_segment_ids();
+        let segments = segments.map_err(IndexError::from)?;
+        let deleted = self.index.tantivy().searchable_segment_metas();
+        let deleted = deleted.map_err(IndexError::from)?;
+        if segments.len() > 1 || deleted.iter().any(|meta| meta.has_deletes()) {
+            self.inner
+                .merge(&segments)
+                .wait()
+                .map_err(IndexError::from)?;
+        }
+        let collected = self.inner.garbage_collect_files();
+        collected.wait().map_err(IndexError::from)?;
+        Ok(())
+    }
+
+    /// Waits for merges in the background and lets the index go. Uncommitted changes are lost.
+    pub fn close(self) -> Result<()> {
+        self.inner
+            .wait_merging_threads()
+            .map_err(IndexError::from)?;
+        Ok(())
+    }
+
+    fn check(&self, document: &EmbeddedDocument) -> Result<()> {
+        let refuse = |reason: String| {
+            Err(Error::from(IndexError::Document {
+                id: document.id.clone(),
+                reason,
+            }))
+        };
+        if document.id.is_empty() {
+            return refuse("its id is empty".into());
+        }
+        if document.id.len() > LONGEST_ID {
+            return refuse(format!("its id has {} bytes", document.id.len()));
+        }
+        let (chunks, vectors) = (document.chunks.len(), document.embeddings.len());
+        if chunks != vectors {
+            return refuse(format!("{chunks} chunks and {vectors} vectors"));
+        }
+        let dimension = self.index.spec().encoder.dimension;
+        for vector in &document.embeddings {
+            if vector.len() != dimension {
+                let found = vector.len();
+                return refuse(format!(
+                    "a vector has {found} components, expected {dimension}"
+                ));
+            }
+            let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+            // Written so that a norm that is not a number is refused.
+            if !((norm - 1.0).abs() < 1e-3) {
+                return refuse(format!("a vector has length {norm}, expected 1"));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, document: EmbeddedDocument) -> Result<Vec<TantivyDocument>> {
+        let fields = *self.index.fields();
+        let language = document.language.unwrap_or_else(|| {
+            let longest = document.chunks.iter().max_by_key(|chunk| chunk.text.len());
+            longest.map_or(Language::English, |chunk| Language::detect(&chunk.text))
+        });
+        let analyser = Analyser::new(language);
+        let stored = StoredDocument {
+            title: document.title,
+            chunks: document.chunks.len() as u32,
+            tokens: document.chunks.iter().map(|c| u64::from(c.tokens)).sum(),
+            metadata: document.metadata,
+            state: document.state,
+        };
+        let embedded = document.chunks.into_iter().zip(document.embeddings);
+        let mut rows = Vec::new();
+        for (ordinal, (chunk, embedding)) in embedded.enumerate() {
+            let mut row = TantivyDocument::new();
+            row.add_text(fields.id, &document.id);
+            row.add_u64(fields.chunk, ordinal as u64);
+            row.add_text(fields.language, language.code());
+            row.add_custom(fields.embedding, &to_bytes(&embedding));
+            let title = if ordinal == 0 { &stored.title } else { "" };
+            add_terms(&mut row, &fields, &analyser, title, &chunk);
+            if ordinal == 0 {
+                row.add_text(fields.document, to_json(&stored)?);
+                row.add_object(fields.facts, facts(&stored.metadata));
+            }
+            row.add_text(fields.row, to_json(&StoredChunk::from(chunk))?);
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| {
+        let error = std::io::Error::other(error);
+        Error::from(IndexError::from(error))
+    })
+}
+
+/// The terms of a chunk. The document's title counts once for the document, with its first chunk.
+fn add_terms(
+    row: &mut TantivyDocument,
+    fields: &Fields,
+    analyser: &Analyser,
+    title: &str,
+    chunk: &Chunk,
+) {
+    let mut terms = analyser.terms(title);
+    let gap = terms.last().map_or(0, |term| term.position + 2);
+    terms.extend(analyser.terms(&chunk.text).into_iter().map(|mut term| {
+        term.position += gap;
+        term
+    }));
+    let length = terms.iter().filter(|term| !term.stop).count();
+    row.add_u64(fields.length, length as u64);
+    row.add_pre_tokenized_text(fields.body, pre_tokenized(terms));
+    row.add_pre_tokenized_text(fields.title, pre_tokenized(analyser.terms(&chunk.title)));
+}
+
+fn pre_tokenized(terms: Vec<analyser::Term>) -> PreTokenizedString {
+    let tokens = terms.into_iter().map(|term| Token {
+        offset_from: term.span.start,
+        offset_to: term.span.end,
+        position: term.position as usize,
+        text: term.text,
+        position_length: 1,
+    });
+    PreTokenizedString {
+        text: String::new(),
+        tokens: tokens.collect(),
+    }
+}
+
+impl From<Chunk> for StoredChunk {
+    fn from(chunk: Chunk) -> Self {
+        StoredChunk {
+            title: chunk.title,
+            text: chunk.text,
+            bytes: [chunk.bytes.start as u64, chunk.bytes.end as u64],
+            lines: [chunk.lines.0, chunk.lines.1],
+            page: chunk.page,
+            tokens: chunk.tokens,
+        }
+    }
+}
+
+/// Metadata as tantivy stores it: one column a name.
+fn facts(metadata: &Metadata) -> BTreeMap<String, OwnedValue> {
+    fn owned(value: &Value) -> OwnedValue {
+        match value {
+            Value::Bool(flag) => OwnedValue::Bool(*flag),
+            Value::Integer(number) => OwnedValue::I64(*number),
+            Value::Float(number) => OwnedValue::F64(*number),
+            Value::Text(text) => OwnedValue::Str(text.clone()),
+            Value::List(values) => OwnedValue::Array(values.iter().map(owned).collect()),
+        }
+    }
+    let facts = metadata.iter();
+    facts
+        .map(|(name, value)| (name.clone(), owned(value)))
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! From words to the rows that hold them.
+
+use std::collections::BTreeSet;
+
+use tantivy::postings::Postings as _;
+use tantivy::query::{EnableScoring, PhraseQuery, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocSet, TERMINATED, Term};
+
+use crate::index::snapshot::{Segment, Snapshot};
+
+use super::analyser::Analyser;
+use super::language::Language;
+
+/// A beginning of a word stands for at most this many words of a segment: the first in the alphabet.
+pub const MOST_EXPANSIONS: usize = 1_000;
+
+/// How often a word occurs in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occurrence {
+    pub row: u32,
+    pub count: u32,
+}
+
+/// The rows that hold any of `terms`, with how often; living rows only, ascending.
+pub fn occurrences(
+    segment: &Segment,
+    field: Field,
+    terms: &[String],
+) -> tantivy::Result<Vec<Occurrence>> {
+    let index = segment.reader.inverted_index(field)?;
+    let mut found = Vec::new();
+    let mut lists = 0;
+    for term in terms {
+        let term = Term::from_field_text(field, term);
+        let Some(mut postings) = index.read_postings(&term, IndexRecordOption::WithFreqs)? else {
+            continue;
+        };
+        lists += 1;
+        while postings.doc() != TERMINATED {
+            let row = postings.doc();
+            if segment.documents.of_row(row).is_some() {
+                let count = postings.term_freq();
+                found.push(Occurrence { row, count });
+            }
+            postings.advance();
+        }
+    }
+    if lists > 1 {
+        found.sort_unstable_by_key(|occurrence| occurrence.row);
+        found.dedup_by(|next, kept| {
+            let same = next.row == kept.row;
+            if same {
+                kept.count += next.count;
+            }
+            same
+        });
+    }
+    Ok(found)
+}
+
+/// The terms of a segment that begin with `prefix`.
+pub fn expand(segment: &Segment, field: Field, prefix: &str) -> tantivy::Result<Vec<String>> {
+    let index = segment.reader.inverted_index(field)?;
+    let mut stream = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+    let mut terms = Vec::new();
+    while terms.len() < MOST_EXPANSIONS && stream.advance() {
+        match std::str::from_utf8(stream.key()) {
+            Ok(term) if term.starts_with(prefix) => terms.push(term.to_owned()),
+            _ => break,
+        }
+    }
+    Ok(terms)
+}
+
+/// The languages that documents of the snapshot were stemmed in.
+pub fn languages(snapshot: &Snapshot) -> tantivy::Result<Vec<Language>> {
+    let mut found = BTreeSet::new();
+    for segment in snapshot.segments().iter() {
+        let index = segment.reader.inverted_index(snapshot.fields().language)?;
+        let mut stream = index.terms().stream()?;
+        while stream.advance() {
+            let code = std::str::from_utf8(stream.key()).unwrap_or_default();
+            found.extend(Language::from_code(code));
+        }
+    }
+    if found.is_empty() {
+        found.insert(Language::English);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Marks the documents of a segment that hold `phrase`, word after word, in any of `languages`.
+pub fn mark_phrase(
+    segment: &Segment,
+    field: Field,
+    phrase: &str,
+    languages: &[Language],
+    marks: &mut [bool],
+) -> tantivy::Result<()> {
+    let mut tried = BTreeSet::new();
+    for &language in languages {
+        let terms = Analyser::new(language).terms(phrase);
+        let first = terms.first().map_or(0, |term| term.position);
+        let words: Vec<(usize, Term)> = terms
+            .iter()
+            .map(|term| {
+                let place = (term.position - first) as usize;
+                (place, Term::from_field_text(field, &term.text))
+            })
+            .collect();
+        if words.is_empty() || !tried.insert(words.clone()) {
+            continue;
+        }
+        let query: Box<dyn Query> = if words.len() == 1 {
+            let word = words[0].1.clone();
+            Box::new(TermQuery::new(word, IndexRecordOption::Basic))
+        } else {
+            Box::new(PhraseQuery::new_with_offset(words))
+        };
+        let schema = segment.reader.schema();
+        let weight = query.weight(EnableScoring::disabled_from_schema(schema))?;
+        weight.for_each_no_score(&segment.reader, &mut |rows| {
+            for &row in rows {
+                if let Some(document) = segment.documents.of_row(row) {
+                    marks[document as usize] = true;
+                }
+            }
+        })?;
+    }
+    Ok(())
+}

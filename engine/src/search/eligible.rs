@@ -1,0 +1,216 @@
+//! Which documents may be found: filters, phrases, exclusions, as one mark a document.
+
+use tantivy::columnar::DynamicColumn;
+
+use crate::Result;
+use crate::index::IndexError;
+use crate::index::snapshot::{DocumentAddress, Segment, Snapshot};
+use crate::keyword::language::Language;
+use crate::keyword::postings::mark_phrase;
+use crate::keyword::query::{Constraint, Place};
+
+use super::QueryError;
+use super::filter::{Fact, Filter};
+
+/// Marks of the documents that may be found; no marks at all where every one may.
+#[derive(Debug, Default)]
+pub struct Eligible {
+    segments: Option<Vec<Vec<bool>>>,
+}
+
+impl Eligible {
+    /// Evaluates filter and constraints over the snapshot.
+    ///
+    /// # Errors
+    /// [`QueryError::UnknownFact`] for a name that no document has.
+    pub fn evaluate(
+        snapshot: &Snapshot,
+        filters: &[&Filter],
+        constraints: &[Constraint],
+        languages: &[Language],
+    ) -> Result<Self> {
+        if filters.is_empty() && constraints.is_empty() {
+            return Ok(Eligible::default());
+        }
+        for filter in filters {
+            check_names(snapshot, filter)?;
+        }
+        let mut segments = Vec::new();
+        for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
+            let mut marks = vec![true; segment.documents.len()];
+            for filter in filters {
+                let mut holds = |fact: &Fact| fact_marks(snapshot, place, segment, fact);
+                let holds = filter.evaluate(marks.len(), &mut holds)?;
+                intersect(&mut marks, &holds, false);
+            }
+            for constraint in constraints {
+                let field = match constraint.place {
+                    Place::Body => snapshot.fields().body,
+                    Place::Title => snapshot.fields().title,
+                };
+                let mut holds = vec![false; marks.len()];
+                let phrase = &constraint.phrase;
+                mark_phrase(segment, field, phrase, languages, &mut holds)
+                    .map_err(IndexError::from)?;
+                intersect(&mut marks, &holds, constraint.excluded);
+            }
+            segments.push(marks);
+        }
+        Ok(Eligible {
+            segments: Some(segments),
+        })
+    }
+
+    /// Whether a document of a segment may be found.
+    #[inline(always)]
+    pub fn allows(&self, segment: usize, document: u32) -> bool {
+        match &self.segments {
+            Some(segments) => segments[segment][document as usize],
+            None => true,
+        }
+    }
+
+    /// How many documents may be found.
+    pub fn count(&self, snapshot: &Snapshot) -> u64 {
+        match &self.segments {
+            Some(segments) => {
+                let marks = segments.iter().flatten();
+                marks.filter(|mark| **mark).count() as u64
+            }
+            None => snapshot.documents(),
+        }
+    }
+}
+
+fn intersect(marks: &mut [bool], holds: &[bool], excluded: bool) {
+    for (mark, holds) in marks.iter_mut().zip(holds) {
+        *mark &= holds != &excluded;
+    }
+}
+
+/// The names that are always known.
+const PATH: &str = "path";
+const EXTENSION: &str = "ext";
+
+fn check_names(snapshot: &Snapshot, filter: &Filter) -> Result<()> {
+    match filter {
+        Filter::All(parts) | Filter::Any(parts) => {
+            for part in parts {
+                check_names(snapshot, part)?;
+            }
+            Ok(())
+        }
+        Filter::Not(part) => check_names(snapshot, part),
+        Filter::Fact(fact) if fact.name == PATH || fact.name == EXTENSION => Ok(()),
+        Filter::Fact(fact) => {
+            if snapshot.segments().is_empty() {
+                return Ok(());
+            }
+            for segment in snapshot.segments().iter() {
+                if !columns(segment, &fact.name)?.is_empty() {
+                    return Ok(());
+                }
+            }
+            let name = fact.name.clone();
+            Err(QueryError::UnknownFact { name }.into())
+        }
+    }
+}
+
+fn columns(segment: &Segment, name: &str) -> Result<Vec<DynamicColumn>> {
+    // A dot in a name would be read as a path into an object.
+    let name = format!("facts.{}", name.replace('.', "\\."));
+    let handles = segment.reader.fast_fields().dynamic_column_handles(&name);
+    let handles = handles.map_err(IndexError::from)?;
+    let columns = handles.into_iter().map(|handle| handle.open());
+    let columns: std::io::Result<Vec<_>> = columns.collect();
+    Ok(columns.map_err(IndexError::from)?)
+}
+
+fn fact_marks(
+    snapshot: &Snapshot,
+    place: u32,
+    segment: &Segment,
+    fact: &Fact,
+) -> Result<Vec<bool>> {
+    let count = segment.documents.len() as u32;
+    let mut marks = vec![false; count as usize];
+    if fact.name == PATH || fact.name == EXTENSION {
+        for document in 0..count {
+            let address = DocumentAddress {
+                segment: place,
+                document,
+            };
+            let id = snapshot.id(address)?;
+            marks[document as usize] = match fact.name.as_str() {
+                PATH => fact.holds_for_text(&id),
+                _ => extension(&id).is_some_and(|extension| fact.holds_for_text(extension)),
+            };
+        }
+        return Ok(marks);
+    }
+    for column in columns(segment, &fact.name)? {
+        mark_column(segment, fact, &column, &mut marks)?;
+    }
+    Ok(marks)
+}
+
+/// What follows the last dot of the last part of a path; a fragment after `#` is no part of it.
+fn extension(id: &str) -> Option<&str> {
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let (stem, extension) = name.rsplit_once('.')?;
+    let extension = extension.split('#').next().unwrap_or(extension);
+    (!stem.is_empty()).then_some(extension)
+}
+
+fn mark_column(
+    segment: &Segment,
+    fact: &Fact,
+    column: &DynamicColumn,
+    marks: &mut [bool],
+) -> Result<()> {
+    let first = |document: usize| segment.documents.rows(document as u32).start;
+    match column {
+        DynamicColumn::Str(column) => {
+            let mut holds = Vec::new();
+            let mut text = String::new();
+            for ordinal in 0..column.num_terms() as u64 {
+                text.clear();
+                let read = column.ord_to_str(ordinal, &mut text);
+                read.map_err(IndexError::from)?;
+                holds.push(fact.holds_for_text(&text));
+            }
+            for (document, mark) in marks.iter_mut().enumerate() {
+                let mut ordinals = column.term_ords(first(document));
+                *mark |= ordinals.any(|ordinal| holds[ordinal as usize]);
+            }
+        }
+        DynamicColumn::Bool(column) => {
+            for (document, mark) in marks.iter_mut().enumerate() {
+                let mut values = column.values_for_doc(first(document));
+                *mark |= values.any(|value| fact.holds_for_flag(value));
+            }
+        }
+        DynamicColumn::I64(column) => {
+            for (document, mark) in marks.iter_mut().enumerate() {
+                let mut values = column.values_for_doc(first(document));
+                *mark |= values.any(|value| fact.holds_for_number(value as f64));
+            }
+        }
+        DynamicColumn::U64(column) => {
+            for (document, mark) in marks.iter_mut().enumerate() {
+                let mut values = column.values_for_doc(first(document));
+                *mark |= values.any(|value| fact.holds_for_number(value as f64));
+            }
+        }
+        DynamicColumn::F64(column) => {
+            for (document, mark) in marks.iter_mut().enumerate() {
+                let mut values = column.values_for_doc(first(document));
+                *mark |= values.any(|value| fact.holds_for_number(value));
+            }
+        }
+        // Metadata has no values of other kinds.
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! What can be wrong with a request.
+
+/// A request cannot be answered as it was put.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// There is nothing to look for.
+    #[error("the query is empty")]
+    Empty,
+    /// A filter does not make sense.
+    #[error("the filter {filter:?} stops making sense at byte {at}: {reason}")]
+    Filter {
+        /// The filter.
+        filter: String,
+        /// Where reading stopped.
+        at: usize,
+        /// What was expected there.
+        reason: String,
+    },
+    /// A filter names a fact that no document has.
+    #[error("no document has the fact {name:?} that the filter asks for")]
+    UnknownFact {
+        /// The name.
+        name: String,
+    },
+    /// The vector of a query has the wrong dimension.
+    #[error("the query's vector has {found} components, expected {expected}")]
+    Dimension {
+        /// What was given.
+        found: usize,
+        /// What the index holds.
+        expected: usize,
+    },
+    /// There is no document of this id.
+    #[error("no document {id:?} in the index")]
+    NoDocument {
+        /// The id.
+        id: String,
+    },
+}
+
+impl QueryError {
+    /// One line that tells the user what to do, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            QueryError::Empty => "ask for something, as in `kenning search how do plants eat`",
+            QueryError::Filter { .. } => {
+                "a filter looks like `path:notes/** and modified>=2026-01-01`"
+            }
+            QueryError::UnknownFact { .. } => {
+                "path and ext are always known; `kenning status` lists the other facts"
+            }
+            QueryError::NoDocument { .. } => "`kenning status` tells what is indexed",
+            QueryError::Dimension { .. } => "embed the query with the index's own encoder",
+        };
+        Some(hint.to_owned())
+    }
+}

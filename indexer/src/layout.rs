@@ -1,0 +1,311 @@
+//! Where an index lives and what its documents are called.
+//!
+//! ```text
+//! FOLDER/.kenning/settings.json   roots and the folder that ids are relative to
+//! FOLDER/.kenning/index/          the index (tantivy, vectors, graphs)
+//! FOLDER/.kenning/catalogue/      file states and embeddings (sled); a cache
+//! FOLDER/.kenning/.gitignore      keeps all of it out of version control
+//! ```
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{IndexerError, Result};
+
+/// The folder of an index, inside the folder that it indexes.
+pub const FOLDER: &str = ".kenning";
+
+const SETTINGS: &str = "settings.json";
+
+/// What an index was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The folder that ids are relative to: relative to the index's own folder, or absolute.
+    pub base: PathBuf,
+    /// What is indexed, relative to the base, or absolute where it lies outside.
+    pub roots: Vec<PathBuf>,
+}
+
+/// An index on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The index's folder.
+    pub folder: PathBuf,
+    /// The folder that ids are relative to; absolute.
+    pub base: PathBuf,
+    /// What is indexed; absolute.
+    pub roots: Vec<PathBuf>,
+}
+
+impl Layout {
+    /// The folder of the engine's index.
+    pub fn index(&self) -> PathBuf {
+        self.folder.join("index")
+    }
+
+    /// The folder of the catalogue.
+    pub fn catalogue(&self) -> PathBuf {
+        self.folder.join("catalogue")
+    }
+
+    /// Whether something was indexed here.
+    pub fn exists(&self) -> bool {
+        self.folder.join(SETTINGS).is_file()
+    }
+
+    /// Opens the layout of the index in `folder`.
+    ///
+    /// # Errors
+    /// [`IndexerError::Settings`] if its settings cannot be read, [`kenning::index::IndexError::NotFound`] if
+    /// there are none.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(SETTINGS);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let path = folder.to_owned();
+                return Err(kenning::Error::from(kenning::index::IndexError::NotFound { path }).into());
+            }
+            Err(error) => return Err(IndexerError::io("read", path, error)),
+        };
+        let settings: Settings =
+            serde_json::from_str(&text).map_err(|error| IndexerError::Settings {
+                reason: error.to_string(),
+                path,
+            })?;
+        let folder = absolute(folder)?;
+        let base = tidy(&folder.join(&settings.base));
+        let roots = settings.roots.iter().map(|root| tidy(&base.join(root)));
+        Ok(Layout {
+            roots: roots.collect(),
+            folder,
+            base,
+        })
+    }
+
+    /// The index that covers `from`: in it, or in the nearest folder above, as git looks for its own.
+    pub fn find(from: &Path) -> Result<Option<Self>> {
+        let from = absolute(from)?;
+        for folder in from.ancestors() {
+            let candidate = folder.join(FOLDER);
+            if candidate.join(SETTINGS).is_file() {
+                return Self::open(&candidate).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The index for `paths`: the one in `index` if given; else an existing one that covers the first
+    /// path; else a new one in the first path, or next to it if it is a file. Its roots are extended by
+    /// the paths that it does not cover yet.
+    ///
+    /// # Errors
+    /// [`IndexerError::NoSuchPath`] for a path that is not there.
+    pub fn for_paths(paths: &[PathBuf], index: Option<&Path>) -> Result<Self> {
+        let mut given = Vec::new();
+        for path in paths {
+            if !path.exists() {
+                return Err(IndexerError::NoSuchPath { path: path.clone() });
+            }
+            given.push(absolute(path)?);
+        }
+        let first = given.first().map_or(Path::new("."), PathBuf::as_path);
+        let home = match (first.is_dir(), first.parent()) {
+            (false, Some(parent)) => parent,
+            _ => first,
+        };
+        let mut layout = match index {
+            Some(folder) if folder.join(SETTINGS).is_file() => Self::open(folder)?,
+            Some(folder) => Layout {
+                folder: std::path::absolute(folder)
+                    .map(|folder| tidy(&folder))
+                    .map_err(|error| IndexerError::io("find", folder, error))?,
+                base: home.to_owned(),
+                roots: Vec::new(),
+            },
+            None => match Self::find(home)? {
+                Some(found) if found.covers(first) => found,
+                _ => Layout {
+                    folder: home.join(FOLDER),
+                    base: home.to_owned(),
+                    roots: Vec::new(),
+                },
+            },
+        };
+        for path in given {
+            if !layout.covers(&path) {
+                layout.roots.retain(|root| !root.starts_with(&path));
+                layout.roots.push(path);
+            }
+        }
+        Ok(layout)
+    }
+
+    /// Whether `path` is a root or lies below one.
+    pub fn covers(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| path.starts_with(root))
+    }
+
+    /// Makes the folder and writes the settings.
+    pub fn save(&self) -> Result<()> {
+        let io = |action, path: &Path| {
+            let path = path.to_owned();
+            move |error| IndexerError::io(action, path, error)
+        };
+        std::fs::create_dir_all(&self.folder).map_err(io("create the folder", &self.folder))?;
+        let ignore = self.folder.join(".gitignore");
+        std::fs::write(&ignore, "*\n").map_err(io("write", &ignore))?;
+        let relative = |path: &Path, to: &Path| match path.strip_prefix(to) {
+            Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
+            Ok(rest) => rest.to_owned(),
+            Err(_) => path.to_owned(),
+        };
+        let inside = self.folder.parent() == Some(&self.base);
+        let settings = Settings {
+            // So that a folder can be moved with its index.
+            base: if inside { "..".into() } else { self.base.clone() },
+            roots: self.roots.iter().map(|root| relative(root, &self.base)).collect(),
+        };
+        let path = self.folder.join(SETTINGS);
+        let text = serde_json::to_string_pretty(&settings).map_err(|error| {
+            let reason = error.to_string();
+            IndexerError::Settings { path: path.clone(), reason }
+        })?;
+        let fresh = self.folder.join("settings.json.new");
+        std::fs::write(&fresh, text).map_err(io("write", &fresh))?;
+        std::fs::rename(&fresh, &path).map_err(io("write", &path))
+    }
+
+    /// The id of the file at `path`, which is absolute: relative to the base if it lies below, `/`
+    /// between its parts, bytes that are not UTF-8 as `%XX`.
+    pub fn id(&self, path: &Path) -> String {
+        let relative = path.strip_prefix(&self.base).unwrap_or(path);
+        let mut id = String::new();
+        for part in relative.components() {
+            match part {
+                Component::Normal(name) => {
+                    if !id.is_empty() && !id.ends_with('/') {
+                        id.push('/');
+                    }
+                    for chunk in name.as_encoded_bytes().utf8_chunks() {
+                        id.push_str(chunk.valid());
+                        for byte in chunk.invalid() {
+                            id.push_str(&format!("%{byte:02X}"));
+                        }
+                    }
+                }
+                Component::RootDir => id.push('/'),
+                Component::Prefix(prefix) => id.push_str(&prefix.as_os_str().to_string_lossy()),
+                Component::CurDir | Component::ParentDir => {}
+            }
+        }
+        id
+    }
+
+    /// The file of a document's id, without its fragment.
+    pub fn path(&self, id: &str) -> PathBuf {
+        let whole = self.base.join(id);
+        match id.rsplit_once('#') {
+            Some((file, _)) if !whole.exists() => self.base.join(file),
+            _ => whole,
+        }
+    }
+}
+
+/// An absolute path without links, `.` and `..`.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => IndexerError::NoSuchPath {
+            path: path.to_owned(),
+        },
+        _ => IndexerError::io("find", path, error),
+    })
+}
+
+/// `a/b/..` to `a`, by name alone.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidied = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                tidied.pop();
+            }
+            Component::CurDir => {}
+            part => tidied.push(part),
+        }
+    }
+    tidied
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_index_is_found_from_below_and_moves_with_its_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = absolute(temp.path()).unwrap().join("notes");
+        std::fs::create_dir_all(folder.join("a/b")).unwrap();
+        let layout = Layout::for_paths(std::slice::from_ref(&folder), None).unwrap();
+        assert_eq!(layout.folder, folder.join(FOLDER));
+        assert!(!layout.exists());
+        layout.save().unwrap();
+        assert_eq!(Layout::find(&folder.join("a/b")).unwrap(), Some(layout));
+        let moved = folder.with_file_name("moved");
+        std::fs::rename(&folder, &moved).unwrap();
+        let found = Layout::find(&moved.join("a")).unwrap().unwrap();
+        assert_eq!(found.base, moved);
+        assert_eq!(found.roots, [moved]);
+    }
+
+    #[test]
+    fn a_folder_below_an_index_is_part_of_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = absolute(temp.path()).unwrap();
+        std::fs::create_dir_all(folder.join("a/b")).unwrap();
+        Layout::for_paths(std::slice::from_ref(&folder), None).unwrap().save().unwrap();
+        let below = Layout::for_paths(&[folder.join("a/b")], None).unwrap();
+        assert_eq!(below.folder, folder.join(FOLDER));
+        assert_eq!(below.roots, [folder]);
+    }
+
+    #[test]
+    fn several_roots_share_an_index() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = absolute(temp.path()).unwrap();
+        for name in ["one", "two", "three"] {
+            std::fs::create_dir(top.join(name)).unwrap();
+        }
+        let paths = [top.join("one"), top.join("two")];
+        let index = top.join("index");
+        let layout = Layout::for_paths(&paths, Some(&index)).unwrap();
+        layout.save().unwrap();
+        let more = Layout::for_paths(&[top.join("three")], Some(&index)).unwrap();
+        assert_eq!(more.roots.len(), 3);
+        assert_eq!(more.id(&top.join("one/x.md")), "x.md");
+        assert_eq!(more.id(&top.join("two/x.md")), top.join("two/x.md").to_str().unwrap());
+    }
+
+    #[test]
+    fn a_missing_path_is_named() {
+        let missing = [PathBuf::from("no/such/folder")];
+        let error = Layout::for_paths(&missing, None).unwrap_err();
+        assert_eq!(error.to_string(), "there is no file or folder no/such/folder");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf8_keep_different_ids() {
+        use std::os::unix::ffi::OsStrExt;
+        let layout = Layout {
+            folder: "/x/.kenning".into(),
+            base: "/x".into(),
+            roots: vec!["/x".into()],
+        };
+        let name = |byte| Path::new("/x").join(std::ffi::OsStr::from_bytes(&[b'a', byte]));
+        assert_eq!(layout.id(&name(0xFF)), "a%FF");
+        assert_ne!(layout.id(&name(0xFE)), layout.id(&name(0xFF)));
+    }
+}

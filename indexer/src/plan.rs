@@ -1,0 +1,121 @@
+//! What an index run would do, without doing it.
+
+use std::time::Instant;
+
+use kenning::encoder::Encoder;
+use kenning::index::encode_chunks;
+use serde::Serialize;
+
+use crate::Result;
+use crate::pipeline::Options;
+use crate::prepare::{Content, Reader};
+use crate::report::Failure;
+use crate::walk::{Entry, WalkOptions, walk};
+use crate::{Catalogue, Layout};
+
+/// The speed of embedding is measured on so many tokens.
+const SAMPLE_TOKENS: usize = 4_000;
+/// Bytes on disk for a token of text, its postings and its stored form, as measured on English prose.
+const TEXT_BYTES_PER_TOKEN: u64 = 8;
+/// Bytes for a vector in the cache, besides two for each component.
+const CACHE_OVERHEAD: u64 = 64;
+
+/// What a run would do.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Plan {
+    /// Files found.
+    pub files: u64,
+    /// Files that would be read because they are new or have changed.
+    pub to_read: u64,
+    /// Files that are as they were.
+    pub unchanged: u64,
+    /// Files that would be passed over.
+    pub skipped: Vec<Failure>,
+    /// Files that cannot be read.
+    pub failed: Vec<Failure>,
+    /// Chunks to embed.
+    pub chunks: u64,
+    /// Tokens to embed.
+    pub tokens: u64,
+    /// Tokens a second that the encoder was just measured to read.
+    pub tokens_per_second: f64,
+    /// How long embedding would take, in seconds.
+    pub seconds: f64,
+    /// What the index and its cache would need on disk for these chunks, in bytes.
+    pub disk_bytes: u64,
+    /// What the model needs in memory, in bytes; a run needs some 300 MB more.
+    pub memory_bytes: u64,
+}
+
+/// Reads and cuts everything that a run would, and embeds a small sample to measure the speed.
+///
+/// `catalogue` is `None` where nothing has been indexed yet.
+pub fn plan(
+    encoder: &Encoder,
+    catalogue: Option<&Catalogue>,
+    layout: &Layout,
+    options: &Options,
+    model_bytes: u64,
+) -> Result<Plan> {
+    let mut plan = Plan {
+        memory_bytes: model_bytes,
+        ..Plan::default()
+    };
+    let reader = Reader {
+        extractor: &options.extractor,
+        encoder,
+    };
+    let mut sample = Vec::new();
+    let mut sampled = 0;
+    let heed = WalkOptions {
+        hidden: options.hidden,
+        no_ignore: options.no_ignore,
+    };
+    for entry in layout.roots.iter().flat_map(|root| walk(root, heed)) {
+        let found = match entry {
+            Entry::File(found) => found,
+            Entry::Special(_) => continue,
+            Entry::Unreadable { path, reason } => {
+                let path = path.map_or_else(String::new, |path| layout.id(&path));
+                plan.failed.push(Failure { path, reason });
+                continue;
+            }
+        };
+        plan.files += 1;
+        let id = layout.id(&found.path);
+        let known = catalogue.map(|c| c.get(&id)).transpose()?.flatten();
+        if let Some(state) = &known
+            && state.is_current(found.size, found.modified)
+        {
+            plan.unchanged += 1;
+            continue;
+        }
+        plan.to_read += 1;
+        match reader.read(id.clone(), found, known).content {
+            Content::Unchanged(_) => plan.unchanged += 1,
+            Content::Skipped(reason) => plan.skipped.push(Failure { path: id, reason }),
+            Content::Failed(reason) => plan.failed.push(Failure { path: id, reason }),
+            Content::Documents { documents, .. } => {
+                for chunk in documents.into_iter().flat_map(|d| d.chunks) {
+                    plan.chunks += 1;
+                    plan.tokens += chunk.input.len() as u64;
+                    if sampled < SAMPLE_TOKENS {
+                        sampled += chunk.input.len();
+                        sample.push(chunk);
+                    }
+                }
+            }
+        }
+    }
+    if sampled > 0 {
+        let begun = Instant::now();
+        encode_chunks(encoder, &sample.iter().collect::<Vec<_>>())?;
+        plan.tokens_per_second = sampled as f64 / begun.elapsed().as_secs_f64();
+        plan.seconds = plan.tokens as f64 / plan.tokens_per_second;
+    }
+    let dimension = encoder.spec().dimension as u64;
+    // A row holds two bytes a component, and so does the cache.
+    plan.disk_bytes =
+        plan.chunks * (4 * dimension + CACHE_OVERHEAD) + plan.tokens * TEXT_BYTES_PER_TOKEN;
+    Ok(plan)
+}

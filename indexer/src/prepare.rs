@@ -1,0 +1,241 @@
+//! One file to chunks that are ready to be embedded.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use kenning::chunk::Chunk;
+use kenning::encoder::Encoder;
+use kenning::index::chunk;
+use kenning::{Document, Metadata, Value};
+
+use crate::catalogue::FileState;
+use crate::extract::{ExtractError, Extracted, Extractor, Part};
+use crate::walk::Found;
+
+/// A file, read.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The file's id.
+    pub id: String,
+    /// The file as it was found.
+    pub found: Found,
+    /// When it was read, in nanoseconds since 1970.
+    pub read: i64,
+    /// BLAKE3 of its content, in hex; empty if it could not be read.
+    pub hash: String,
+    /// What it gave.
+    pub content: Content,
+}
+
+/// What a file gave.
+#[derive(Debug)]
+pub enum Content {
+    /// It is what it was: only its times differ.
+    Unchanged(FileState),
+    /// Documents in chunks.
+    Documents {
+        /// The documents.
+        documents: Vec<Chunked>,
+        /// Remarks on what was left out.
+        warnings: Vec<String>,
+    },
+    /// Nothing to search in it.
+    Skipped(String),
+    /// It could not be read.
+    Failed(String),
+}
+
+/// A document in chunks.
+#[derive(Debug)]
+pub struct Chunked {
+    /// Its id: the file's, with a fragment if the file holds several.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Facts about it.
+    pub metadata: Metadata,
+    /// Its chunks; spans refer to the file where the text is a copy of it.
+    pub chunks: Vec<Chunk>,
+}
+
+/// Reads files for one index.
+pub struct Reader<'a> {
+    /// Takes the text out.
+    pub extractor: &'a Extractor,
+    /// Whose tokens the chunks are cut by.
+    pub encoder: &'a Encoder,
+}
+
+impl Reader<'_> {
+    /// Reads a file; `known` is what the catalogue knows of it.
+    pub fn read(&self, id: String, found: Found, known: Option<FileState>) -> Prepared {
+        let read = now();
+        let mut hash = String::new();
+        let content = self.content(&id, &found, known, &mut hash);
+        Prepared {
+            id,
+            found,
+            read,
+            hash,
+            content,
+        }
+    }
+
+    fn content(
+        &self,
+        id: &str,
+        found: &Found,
+        known: Option<FileState>,
+        hash: &mut String,
+    ) -> Content {
+        let limit = self.extractor.limits().file_bytes;
+        if found.size > limit {
+            let error = ExtractError::TooLarge {
+                bytes: found.size,
+                limit,
+            };
+            return Content::Skipped(error.to_string());
+        }
+        let bytes = match std::fs::read(&found.path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Content::Failed(error.to_string()),
+        };
+        *hash = blake3::hash(&bytes).to_hex().to_string();
+        if let Some(known) = known
+            && known.hash == *hash
+            && known.is_of_this_reader()
+        {
+            return Content::Unchanged(known);
+        }
+        match self.extractor.extract(&found.path, &bytes) {
+            Ok(extracted) => self.documents(id, found, &bytes, extracted),
+            Err(error) if is_skip(&error) => Content::Skipped(error.to_string()),
+            Err(error) => Content::Failed(error.to_string()),
+        }
+    }
+
+    fn documents(&self, id: &str, found: &Found, bytes: &[u8], extracted: Extracted) -> Content {
+        let format = extracted.format.name();
+        let mut documents = Vec::new();
+        for part in extracted.parts {
+            match self.document(id, found, bytes, format, part) {
+                Ok(document) if document.chunks.is_empty() => {}
+                Ok(document) => documents.push(document),
+                Err(error) => return Content::Failed(error.to_string()),
+            }
+        }
+        if documents.is_empty() {
+            return Content::Skipped(format!("no text in this {format} file"));
+        }
+        let warnings = extracted.warnings.iter().map(ToString::to_string);
+        Content::Documents {
+            documents,
+            warnings: warnings.collect(),
+        }
+    }
+
+    fn document(
+        &self,
+        id: &str,
+        found: &Found,
+        bytes: &[u8],
+        format: &str,
+        part: Part,
+    ) -> kenning::Result<Chunked> {
+        let id = match &part.fragment {
+            Some(fragment) => format!("{id}#{fragment}"),
+            None => id.to_owned(),
+        };
+        let mut metadata = part.metadata;
+        metadata.insert("format".into(), format.into());
+        metadata.insert("modified".into(), timestamp(found.modified).into());
+        metadata.insert("size".into(), Value::Integer(found.size as i64));
+        let document = Document {
+            id,
+            title: part.title,
+            text: part.text,
+            structure: part.structure,
+            metadata,
+        };
+        let mut chunked = chunk(self.encoder, &document)?;
+        let borders: Vec<usize> = chunked
+            .chunks
+            .iter()
+            .flat_map(|chunk| [chunk.bytes.start, chunk.bytes.end])
+            .collect();
+        if let Some(borders) = part.source.file_offsets(bytes, &borders) {
+            for (chunk, span) in chunked.chunks.iter_mut().zip(borders.chunks_exact(2)) {
+                chunk.bytes = span[0]..span[1];
+            }
+        }
+        Ok(Chunked {
+            id: document.id,
+            title: document.title,
+            metadata: document.metadata,
+            chunks: chunked.chunks,
+        })
+    }
+}
+
+/// Whether a file is passed over rather than broken: there is nothing wrong with it.
+fn is_skip(error: &ExtractError) -> bool {
+    matches!(
+        error,
+        ExtractError::Empty
+            | ExtractError::NoText { .. }
+            | ExtractError::Binary
+            | ExtractError::TooLarge { .. }
+            | ExtractError::Unsupported { .. }
+    )
+}
+
+/// Nanoseconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos() as i64)
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, which sorts as text.
+fn timestamp(nanoseconds: i64) -> String {
+    let seconds = nanoseconds.div_euclid(1_000_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The date of a day counted from 1970-01-01: Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms" (2013).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+/// The name of a file for people, where it gives itself no title.
+pub fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_those_of_the_calendar() {
+        let second = 1_000_000_000;
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(951_782_400 * second), "2000-02-29T00:00:00Z");
+        assert_eq!(timestamp(1_767_225_599 * second), "2025-12-31T23:59:59Z");
+        assert_eq!(timestamp(-second), "1969-12-31T23:59:59Z");
+    }
+}
