@@ -16,6 +16,8 @@ mod outline;
 mod pack;
 mod pieces;
 mod sections;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
