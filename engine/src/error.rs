@@ -23,6 +23,9 @@ pub enum Error {
     /// A model could not be found, fetched, loaded or run.
     #[error(transparent)]
     Model(#[from] crate::encoder::ModelError),
+    /// A document cannot be cut into chunks as asked.
+    #[error(transparent)]
+    Chunk(#[from] crate::chunk::ChunkError),
     /// An index could not be created, opened, read or written.
     #[error(transparent)]
     Index(#[from] crate::index::IndexError),
@@ -52,6 +55,7 @@ impl Error {
                 _ => None,
             },
             Error::Model(error) => error.hint(),
+            Error::Chunk(error) => error.hint(),
             Error::Index(error) => error.hint(),
             Error::Query(error) => error.hint(),
         }
