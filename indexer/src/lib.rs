@@ -1,1 +1,3 @@
-//! indexer
+//! Kenning's folder indexer.
+
+pub mod extract;
