@@ -35,7 +35,7 @@ pub enum Failure {
     /// The engine or the indexer failed.
     Indexer(IndexerError),
     /// A collection could not be read.
-    Dataset(kenning_datasets::Error),
+    Dataset(kenning_datasets::DatasetError),
     /// The command was not used as it is meant to be.
     Usage { message: String, hint: String },
     /// Standard output was closed: whoever reads has enough.
@@ -103,8 +103,8 @@ impl From<kenning::search::QueryError> for Failure {
     }
 }
 
-impl From<kenning_datasets::Error> for Failure {
-    fn from(error: kenning_datasets::Error) -> Self {
+impl From<kenning_datasets::DatasetError> for Failure {
+    fn from(error: kenning_datasets::DatasetError) -> Self {
         Failure::Dataset(error)
     }
 }

@@ -1,0 +1,173 @@
+//! `kenning index`: build an index or bring it up to date.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kenning::Index;
+use kenning_indexer::{Catalogue, Failure as FileFailure, Job, Layout, Options, Report};
+
+use crate::args::{FileArgs, Global, IndexArgs};
+use crate::context;
+use crate::failure::{Outcome, Result};
+use crate::progress::{Indexing, bytes, seconds};
+use crate::terminal::{one_line, print, say};
+
+/// So many failures are shown; all are in the report that `--json` prints.
+const SHOWN: usize = 20;
+
+pub fn run(global: &Global, args: &IndexArgs) -> Result {
+    let paths = context::absolute_paths(&args.paths)?;
+    let layout = Layout::for_paths(&paths, args.place.index.as_deref())?;
+    let options = options(&args.files, global)?;
+    if args.plan {
+        return plan(global, &layout, &options, args.json);
+    }
+    let index = context::open_or_create(global, &layout)?;
+    let report = refresh(global, &index, &layout, &paths, &options)?;
+    if args.json {
+        let text = serde_json::to_string(&report).map_err(std::io::Error::other)?;
+        print(&format!("{text}\n"))?;
+    } else if !global.quiet {
+        summarise(&report, global);
+    }
+    Ok(outcome(&report))
+}
+
+/// Options of the indexer, as the command line says.
+pub fn options(files: &FileArgs, global: &Global) -> Result<Options> {
+    Ok(Options {
+        hidden: files.hidden,
+        no_ignore: files.no_ignore,
+        language: context::language(files.language.as_deref())?,
+        extractor: context::extractor(files),
+        threads: global.threads.map_or(0, usize::from),
+    })
+}
+
+/// Runs the indexer with progress, until it is done or interrupted.
+pub fn refresh(
+    global: &Global,
+    index: &Index,
+    layout: &Layout,
+    paths: &[PathBuf],
+    options: &Options,
+) -> Result<Report> {
+    layout.save()?;
+    let catalogue = Catalogue::open(&layout.catalogue(), index)?;
+    let display = Indexing::new(global.quiet);
+    let report = kenning_indexer::index(&Job {
+        index,
+        catalogue: &catalogue,
+        layout,
+        paths,
+        options,
+        cancel: &interrupted(),
+        progress: &|progress| display.show(progress),
+    });
+    display.finish();
+    Ok(report?)
+}
+
+/// Set by Ctrl-C. A second Ctrl-C ends the program at once.
+fn interrupted() -> Arc<AtomicBool> {
+    let cancel = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancel);
+    // Where no handler can be set, Ctrl-C ends the program as it always did: nothing that was
+    // committed is lost.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        say("interrupted: finishing what is being embedded (once more to stop at once)");
+    });
+    cancel
+}
+
+fn outcome(report: &Report) -> Outcome {
+    if report.failed.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    }
+}
+
+/// Says on standard error what a run did.
+pub fn summarise(report: &Report, global: &Global) {
+    if global.quiet {
+        return;
+    }
+    let work = report.added + report.changed + report.removed;
+    let mut text = if work == 0 {
+        format!("up to date: {} files unchanged", report.unchanged)
+    } else {
+        format!(
+            "{} added, {} changed, {} removed, {} unchanged",
+            report.added, report.changed, report.removed, report.unchanged
+        )
+    };
+    text += &format!(
+        ", {} skipped, {} failed in {}",
+        report.skipped.len(),
+        report.failed.len(),
+        seconds(report.seconds)
+    );
+    say(&text);
+    if report.embedded > 0 {
+        let speed = report.tokens as f64 / report.embedding_seconds.max(1e-3);
+        say(&format!(
+            "{} chunks embedded ({} tokens, {speed:.0} tokens/s), {} known; the index has {} documents, {} chunks",
+            report.embedded, report.tokens, report.reused, report.documents, report.chunks
+        ));
+    }
+    list("failed", &report.failed);
+    if report.interrupted {
+        say("interrupted: what was done is kept; run it again to go on");
+    }
+}
+
+fn list(what: &str, files: &[FileFailure]) {
+    for file in files.iter().take(SHOWN) {
+        say(&format!("{what}: {}: {}", one_line(&file.path), one_line(&file.reason)));
+    }
+    if files.len() > SHOWN {
+        say(&format!("… and {} more; --json lists all", files.len() - SHOWN));
+    }
+}
+
+fn plan(global: &Global, layout: &Layout, options: &Options, json: bool) -> Result {
+    let (encoder, catalogue);
+    if Index::exists(&layout.index()) {
+        let index = context::with_encoder(global, Index::open(&layout.index())?)?;
+        encoder = Arc::clone(index.encoder()?);
+        catalogue = Some(Catalogue::open(&layout.catalogue(), &index)?);
+    } else {
+        encoder = context::chosen_encoder(global)?;
+        catalogue = None;
+    }
+    let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, options)?;
+    if json {
+        let text = serde_json::to_string(&plan).map_err(std::io::Error::other)?;
+        print(&format!("{text}\n"))?;
+        return Ok(Outcome::Done);
+    }
+    print(&format!(
+        "files      {} found, {} to read, {} unchanged, {} skipped, {} failed\n\
+         chunks     {} to embed, {} tokens\n\
+         time       about {} at {:.0} tokens/s, measured now\n\
+         memory     about {}\n\
+         disk       about {}\n",
+        plan.files,
+        plan.to_read,
+        plan.unchanged,
+        plan.skipped.len(),
+        plan.failed.len(),
+        plan.chunks,
+        plan.tokens,
+        seconds(plan.seconds),
+        plan.tokens_per_second,
+        bytes(plan.memory_bytes),
+        bytes(plan.disk_bytes),
+    ))?;
+    Ok(Outcome::Done)
+}

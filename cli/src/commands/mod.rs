@@ -1,0 +1,13 @@
+//! One file a command.
+
+pub mod doctor;
+pub mod embed;
+pub mod eval;
+pub mod index;
+pub mod models;
+pub mod optimize;
+pub mod remove;
+pub mod repl;
+pub mod search;
+pub mod similar;
+pub mod status;

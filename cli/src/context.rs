@@ -1,0 +1,124 @@
+//! Flags resolved to open things: the model, the index, the catalogue.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kenning::encoder::{Encoder, EncoderOptions};
+use kenning::models::{DEFAULT_MODEL, ModelStore};
+use kenning::{Index, Language};
+use kenning_indexer::Layout;
+use kenning_indexer::extract::{Extractor, Limits, WorkerCommand};
+
+use crate::args::{FileArgs, Global, WhereArgs};
+use crate::failure::{Failure, Result};
+use crate::progress::Download;
+
+/// Megabytes are what `--max-file-size` counts.
+const MEGABYTE: u64 = 1 << 20;
+
+/// Loads an encoder by name or folder, fetching it if need be.
+pub fn load_encoder(global: &Global, name: &str) -> Result<Arc<Encoder>> {
+    let options = EncoderOptions {
+        threads: global.threads.map(usize::from),
+        precision: global.precision.into(),
+        ..EncoderOptions::default()
+    };
+    let store = ModelStore::from_env()?;
+    let mut download = Download::new(global.quiet);
+    let encoder = Encoder::load(name, &store, &options, &mut |progress| {
+        download.show(&progress);
+    });
+    download.finish();
+    Ok(Arc::new(encoder?))
+}
+
+/// The encoder for a new index.
+pub fn chosen_encoder(global: &Global) -> Result<Arc<Encoder>> {
+    load_encoder(global, global.model.as_deref().unwrap_or(DEFAULT_MODEL))
+}
+
+/// The encoder that an index was built with: the model named on the command line, else the index's
+/// own. Attaching it checks that it is the same.
+pub fn with_encoder(global: &Global, index: Index) -> Result<Index> {
+    let own = index.spec().encoder.model.clone();
+    let encoder = load_encoder(global, global.model.as_deref().unwrap_or(&own))?;
+    Ok(index.with_encoder(encoder)?)
+}
+
+/// The layout of an existing index.
+pub fn find_layout(place: &WhereArgs) -> Result<Layout> {
+    if let Some(folder) = &place.index {
+        return Ok(Layout::open(folder)?);
+    }
+    let here = Path::new(".");
+    match Layout::find(here)? {
+        Some(layout) => Ok(layout),
+        None => Err(Failure::usage(
+            "no index here or in a folder above",
+            "build one with `kenning index FOLDER`, or name one with --index DIR",
+        )
+        .as_index_problem()),
+    }
+}
+
+/// An existing index, without its encoder.
+pub fn open_index(place: &WhereArgs) -> Result<(Layout, Index)> {
+    let layout = find_layout(place)?;
+    let index = Index::open(&layout.index())?;
+    Ok((layout, index))
+}
+
+/// The index of a layout, made if it is not there yet, with the encoder.
+pub fn open_or_create(global: &Global, layout: &Layout) -> Result<Index> {
+    let folder = layout.index();
+    if Index::exists(&folder) {
+        return with_encoder(global, Index::open(&folder)?);
+    }
+    let encoder = chosen_encoder(global)?;
+    let index = Index::create(&folder, encoder.spec())?;
+    layout.save()?;
+    Ok(index.with_encoder(encoder)?)
+}
+
+/// How files are read, as the command line says.
+pub fn extractor(files: &FileArgs) -> Extractor {
+    let limits = Limits {
+        file_bytes: files.max_file_size.saturating_mul(MEGABYTE),
+        ..Limits::default()
+    };
+    let extractor = Extractor::new(limits);
+    match std::env::current_exe() {
+        Ok(program) => extractor.with_worker(WorkerCommand {
+            program,
+            arguments: vec!["extract-worker".into()],
+        }),
+        // Without a worker the readers run in this process, bounded in time alone.
+        Err(_) => extractor,
+    }
+}
+
+/// The language that a code names.
+pub fn language(code: Option<&str>) -> Result<Option<Language>> {
+    let Some(code) = code else {
+        return Ok(None);
+    };
+    Language::from_code(code).map(Some).ok_or_else(|| {
+        let known: Vec<&str> = Language::all().map(Language::code).collect();
+        Failure::usage(
+            format!("unknown language {code:?}"),
+            format!("known are {}", known.join(", ")),
+        )
+    })
+}
+
+/// Paths to index: those given, else the current folder; absolute.
+pub fn absolute_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let here = [PathBuf::from(".")];
+    let paths = if paths.is_empty() { &here } else { paths };
+    let absolute = paths.iter().map(|path| {
+        std::fs::canonicalize(path).map_err(|_| {
+            Failure::from(kenning_indexer::IndexerError::NoSuchPath { path: path.clone() })
+        })
+    });
+    absolute.collect()
+}

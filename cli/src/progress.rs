@@ -1,0 +1,156 @@
+//! Progress on standard error: bars on a terminal, a line now and then in a pipe, nothing if quiet.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+use kenning::models::Progress as Fetch;
+use kenning_indexer::Progress;
+
+use crate::terminal::{one_line, say};
+
+/// A pipe gets a line this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Shows the fetching of a model.
+pub struct Download {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    file: String,
+}
+
+impl Download {
+    /// Shows nothing until there is something to fetch.
+    pub fn new(quiet: bool) -> Self {
+        Download {
+            quiet,
+            bar: None,
+            file: String::new(),
+        }
+    }
+
+    /// Shows how far it is.
+    pub fn show(&mut self, progress: &Fetch) {
+        if self.quiet {
+            return;
+        }
+        let terminal = std::io::stderr().is_terminal();
+        if self.file != progress.file {
+            self.file.clone_from(&progress.file);
+            if !terminal {
+                say(&format!("fetching {}", one_line(&progress.file)));
+            }
+        }
+        if terminal {
+            let bar = self.bar.get_or_insert_with(|| {
+                bar("fetching {msg} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}")
+            });
+            bar.set_message(one_line(&progress.file));
+            bar.set_length(progress.total.unwrap_or(progress.done));
+            bar.set_position(progress.done);
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows an index run.
+pub struct Indexing {
+    bar: Option<ProgressBar>,
+    lines: bool,
+    begun: Instant,
+    last_line: Mutex<Instant>,
+    drawn: AtomicU64,
+}
+
+impl Indexing {
+    /// A display of its own kind for terminal, pipe and quiet.
+    pub fn new(quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Indexing {
+            bar: (terminal && !quiet).then(|| bar("{bar:24} {msg}")),
+            lines: !terminal && !quiet,
+            begun: Instant::now(),
+            last_line: Mutex::new(Instant::now()),
+            drawn: AtomicU64::new(0),
+        }
+    }
+
+    /// Shows how far it is; called from several threads, many times a second.
+    pub fn show(&self, progress: &Progress) {
+        if let Some(bar) = &self.bar {
+            // At most ten times a second: formatting costs more than drawing.
+            let now = self.begun.elapsed().as_millis() as u64 / 100;
+            if self.drawn.swap(now, Ordering::Relaxed) == now {
+                return;
+            }
+            bar.set_length(progress.bytes_total.max(1));
+            bar.set_position(progress.bytes_done);
+            bar.set_message(self.describe(progress));
+        } else if self.lines
+            && let Ok(mut last) = self.last_line.lock()
+            && last.elapsed() >= LINE_EVERY
+        {
+            *last = Instant::now();
+            say(&format!("indexing: {}", self.describe(progress)));
+        }
+    }
+
+    fn describe(&self, progress: &Progress) -> String {
+        if progress.walking && progress.files_done == 0 {
+            return format!("{} files found", progress.files_found);
+        }
+        let mut text = format!(
+            "{}/{} files  {} chunks",
+            progress.files_done, progress.files_total, progress.chunks
+        );
+        if progress.tokens > 0 {
+            let speed = progress.tokens as f64 / progress.embedding.as_secs_f64().max(1e-3);
+            text += &format!("  {speed:.0} tokens/s");
+        }
+        if !progress.walking && progress.bytes_done > 0 {
+            let share = progress.bytes_done as f64 / progress.bytes_total.max(1) as f64;
+            let left = self.begun.elapsed().as_secs_f64() * (1.0 / share - 1.0);
+            text += &format!("  {} left", HumanDuration(Duration::from_secs_f64(left.max(0.0))));
+        }
+        text
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// "12.3 MiB"
+pub fn bytes(count: u64) -> String {
+    HumanBytes(count).to_string()
+}
+
+/// "1 minute 20 seconds" in short.
+pub fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
