@@ -1,13 +1,26 @@
 //! The encoder: texts to vectors of unit length.
+//!
+//! An [`Encoder`] reads a folder in the layout of Hugging Face and sentence-transformers. What decides a
+//! vector is written down in its [`EncoderSpec`]. Reading path: `spec` (the plain data), `config` (what the
+//! folder says), `tokenizer`, `weights`, `architecture` with one file a family, `pooling`, `batch` (which
+//! texts are computed together, and on which thread), `encode` (the encoder itself).
 
-/// A model could not be found, fetched, loaded or run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {}
+mod architecture;
+mod batch;
+mod bert;
+mod config;
+mod distilbert;
+mod encode;
+mod error;
+mod pooling;
+mod spec;
+mod tokenizer;
+mod weights;
 
-impl ModelError {
-    /// One line that tells the user what to do, where something can be done.
-    pub fn hint(&self) -> Option<String> {
-        None
-    }
-}
+pub use encode::{Encoded, Encoder, HiddenStates};
+pub use error::ModelError;
+pub use spec::{EncoderOptions, EncoderSpec, Pooling, Precision, Role};
+pub use tokenizer::Tokens;
+
+pub(crate) use config::read_json;
+pub(crate) use weights::sha256_hex;

@@ -1,0 +1,291 @@
+//! The encoder itself.
+
+use std::path::Path;
+use std::thread;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::architecture::{self, Architecture};
+use super::batch::{Batch, Workers, plan};
+use super::config::{Layout, read_json};
+use super::pooling::{normalise, pool};
+use super::tokenizer::TextTokenizer;
+use super::weights::Weights;
+use super::{EncoderOptions, EncoderSpec, ModelError, Precision, Role, Tokens};
+use crate::models::{ModelStore, Progress};
+use crate::{Error, Result};
+
+/// Turns texts into vectors. Shared by reference or `Arc`: all methods take `&self`, from any thread.
+pub struct Encoder {
+    spec: EncoderSpec,
+    vocabulary: usize,
+    tokenizer: TextTokenizer,
+    passage_prompt: Vec<u32>,
+    model: Box<dyn Architecture>,
+    workers: Workers,
+}
+
+/// A text as a vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// `dimension` numbers, of unit length if the spec says `normalise`.
+    pub embedding: Vec<f32>,
+    /// Tokens that the vector stands for: special ones and the prompt's included, after truncation.
+    pub tokens: usize,
+    /// The same count before truncation. Larger than `tokens` if the end of the text was left out.
+    pub tokens_untruncated: usize,
+}
+
+/// The last hidden states of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HiddenStates {
+    /// Token ids, special ones included.
+    pub ids: Vec<u32>,
+    /// A row for each id, `dimension` numbers each, one after the other.
+    pub states: Vec<f32>,
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Encoder {
+    /// Opens the model in `folder`: `config.json`, `tokenizer.json`, `model.safetensors` (or shards with
+    /// their index), and what sentence-transformers adds. The whole of the weights is read and hashed.
+    pub fn open(folder: &Path, options: &EncoderOptions) -> Result<Encoder> {
+        let layout = Layout::read(folder)?;
+        let name = folder
+            .file_name()
+            .unwrap_or(folder.as_os_str())
+            .to_string_lossy();
+        Self::assemble(&name, &layout, options)
+    }
+
+    /// Finds the model `name_or_folder` on this machine or fetches it, and opens it.
+    pub fn load(
+        name_or_folder: &str,
+        store: &ModelStore,
+        options: &EncoderOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Encoder> {
+        let folder = match store.find(name_or_folder)? {
+            Some(folder) => folder,
+            None => store.fetch(name_or_folder, progress)?,
+        };
+        let mut encoder = Self::open(&folder, options)?;
+        encoder.spec.model = crate::models::display_name(name_or_folder);
+        Ok(encoder)
+    }
+
+    fn assemble(name: &str, layout: &Layout, options: &EncoderOptions) -> Result<Encoder> {
+        let config_path = layout.transformer.join("config.json");
+        let (shape, load) = architecture::read(&config_path, &read_json(&config_path)?)?;
+        let weights = Weights::open(&layout.transformer)?;
+        let (hash, tokenizer, model) = thread::scope(|scope| {
+            let hash = scope.spawn(|| weights.sha256());
+            let tokenizer = scope.spawn(|| TextTokenizer::open(&layout.transformer, name));
+            let model = load(&weights);
+            (hash.join(), tokenizer.join(), model)
+        });
+        let hash = hash.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let passage_prompt = tokenizer.ids(&layout.passage_prompt)?;
+        let limit = match options.max_tokens {
+            Some(asked) => asked,
+            None => layout
+                .max_tokens
+                .unwrap_or(shape.positions)
+                .min(shape.positions),
+        };
+        let least = tokenizer.special_tokens() + 1;
+        if limit < least || limit > shape.positions {
+            let (model, asked, most) = (name.to_owned(), limit, shape.positions);
+            return Err(ModelError::TokenLimit {
+                model,
+                asked,
+                least,
+                most,
+            }
+            .into());
+        }
+        Ok(Encoder {
+            spec: EncoderSpec {
+                model: name.to_owned(),
+                architecture: shape.name.to_owned(),
+                settings: shape.settings,
+                dimension: shape.dimension,
+                max_tokens: limit,
+                pooling: options.pooling.unwrap_or(layout.pooling),
+                normalise: options.normalise.unwrap_or(true),
+                query_prompt: layout.query_prompt.clone(),
+                passage_prompt: layout.passage_prompt.clone(),
+                weights_sha256: hash,
+                tokenizer_sha256: tokenizer.sha256.clone(),
+                precision: options.precision.unwrap_or(Precision::F32),
+            },
+            vocabulary: shape.vocabulary,
+            tokenizer,
+            passage_prompt,
+            model: model?,
+            workers: Workers::start(options.threads)?,
+        })
+    }
+
+    /// What decides this encoder's vectors.
+    pub fn spec(&self) -> &EncoderSpec {
+        &self.spec
+    }
+
+    /// How many worker threads it has.
+    pub fn threads(&self) -> usize {
+        self.workers.threads()
+    }
+
+    /// The tokens of `text`, all of them, without special tokens and without a prompt.
+    pub fn tokenize(&self, text: &str) -> Result<Tokens> {
+        self.tokenizer.tokens(text)
+    }
+
+    /// How many special tokens a sequence gets: 2 for BERT.
+    pub fn special_tokens(&self) -> usize {
+        self.tokenizer.special_tokens()
+    }
+
+    /// The token ids of the passage prompt, without special tokens; empty for most models.
+    pub fn passage_prompt_ids(&self) -> &[u32] {
+        &self.passage_prompt
+    }
+
+    /// Encodes `texts`, each with the prompt of its role before it. A text over the limit is cut at the end,
+    /// and its [`Encoded`] says so. The order of the results is that of the texts; a result does not depend
+    /// on the other texts of the call.
+    pub fn encode(&self, role: Role, texts: &[&str]) -> Result<Vec<Encoded>> {
+        let prompt = match role {
+            Role::Query => &self.spec.query_prompt,
+            Role::Passage => &self.spec.passage_prompt,
+        };
+        let (inputs, full) = self.inputs(prompt, texts)?;
+        let embeddings = self.embed(&inputs)?;
+        let counts = inputs.iter().map(Vec::len).zip(full);
+        Ok(embeddings
+            .into_iter()
+            .zip(counts)
+            .map(|(embedding, (tokens, tokens_untruncated))| Encoded {
+                embedding,
+                tokens,
+                tokens_untruncated,
+            })
+            .collect())
+    }
+
+    /// Encodes token ids as they are: special tokens are added, a prompt is not. An input over the limit is
+    /// an error, as is an id outside the vocabulary. The order of the results is that of the inputs.
+    pub fn encode_ids(&self, inputs: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let framed: Vec<Vec<u32>> = inputs
+            .iter()
+            .map(|ids| self.tokenizer.framed(ids))
+            .collect();
+        for (index, ids) in framed.iter().enumerate() {
+            if ids.len() > self.spec.max_tokens {
+                return Err(Error::Model(ModelError::InputTooLong {
+                    model: self.spec.model.clone(),
+                    index,
+                    tokens: ids.len(),
+                    limit: self.spec.max_tokens,
+                }));
+            }
+            if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+                let (model, vocabulary) = (self.spec.model.clone(), self.vocabulary);
+                return Err(ModelError::TokenId {
+                    model,
+                    index,
+                    id,
+                    vocabulary,
+                }
+                .into());
+            }
+        }
+        self.embed(&framed)
+    }
+
+    /// The last hidden states of `texts`, without a prompt, truncated at the limit: for tests and tools.
+    pub fn hidden_states(&self, texts: &[&str]) -> Result<Vec<HiddenStates>> {
+        let (inputs, _) = self.inputs("", texts)?;
+        let states = self.compute(&inputs, |rows| rows.to_vec())?;
+        Ok(inputs
+            .into_iter()
+            .zip(states)
+            .map(|(ids, states)| HiddenStates { ids, states })
+            .collect())
+    }
+
+    /// The ids of `texts`, framed and truncated, and how many there were before truncation.
+    fn inputs(&self, prompt: &str, texts: &[&str]) -> Result<(Vec<Vec<u32>>, Vec<usize>)> {
+        let room = self.spec.max_tokens - self.special_tokens();
+        let read = |text: &&str| -> Result<(Vec<u32>, usize)> {
+            let ids = if prompt.is_empty() {
+                self.tokenizer.ids(text)?
+            } else {
+                self.tokenizer.ids(&format!("{prompt}{text}"))?
+            };
+            let kept = &ids[..ids.len().min(room)];
+            Ok((
+                self.tokenizer.framed(kept),
+                ids.len() + self.special_tokens(),
+            ))
+        };
+        match texts {
+            [text] => read(text).map(|(ids, full)| (vec![ids], vec![full])),
+            _ => self
+                .workers
+                .together(|| texts.par_iter().map(read).collect()),
+        }
+    }
+
+    fn embed(&self, inputs: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
+        self.compute(inputs, |rows| {
+            let mut vector = pool(rows, self.spec.dimension, self.spec.pooling);
+            if self.spec.normalise {
+                normalise(&mut vector);
+            }
+            vector
+        })
+    }
+
+    /// Runs the model on framed `inputs` and `finish` on the rows of each.
+    fn compute(
+        &self,
+        inputs: &[Vec<u32>],
+        finish: impl Fn(&[f32]) -> Vec<f32> + Sync,
+    ) -> Result<Vec<Vec<f32>>> {
+        let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
+        let batches = plan(&lengths, self.workers.threads());
+        let done = self.workers.each(&batches, |batch| {
+            let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
+            let rows = states.chunks_exact(batch.length * self.spec.dimension);
+            Ok(rows.map(&finish).collect::<Vec<_>>())
+        })?;
+        let mut results = vec![Vec::new(); inputs.len()];
+        for (batch, vectors) in batches.iter().zip(done) {
+            for (&member, vector) in batch.members.iter().zip(vectors) {
+                results[member] = vector;
+            }
+        }
+        Ok(results)
+    }
+
+    fn forward(&self, inputs: &[Vec<u32>], batch: &Batch) -> candle_core::Result<Vec<f32>> {
+        let ids: Vec<u32> = batch
+            .members
+            .iter()
+            .flat_map(|&member| inputs[member].iter().copied())
+            .collect();
+        let ids = Tensor::from_vec(ids, (batch.members.len(), batch.length), &Device::Cpu)?;
+        self.model.forward(&ids)?.flatten_all()?.to_vec1()
+    }
+}

@@ -1,0 +1,183 @@
+//! What can go wrong with a model.
+
+use std::path::PathBuf;
+
+/// A model could not be found, fetched, loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A file that the model needs is not in its folder.
+    #[error("the model folder {} has no {file}", folder.display())]
+    MissingFile {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The file that was expected.
+        file: &'static str,
+    },
+    /// A folder holds weights only in a format that can run code when it is read.
+    #[error("{at} has its weights as {found} only; model.safetensors was expected")]
+    UnsafeWeights {
+        /// The folder or the repository.
+        at: String,
+        /// The file that is there instead.
+        found: String,
+    },
+    /// A file of the model cannot be understood.
+    #[error("{} is damaged or not what it should be: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A family of models that Kenning does not know.
+    #[error("{} has model_type {model_type:?}; supported are {supported}", path.display())]
+    Architecture {
+        /// The `config.json` that says so.
+        path: PathBuf,
+        /// What it says.
+        model_type: String,
+        /// The families that are supported.
+        supported: String,
+    },
+    /// A setting of the model that Kenning cannot compute.
+    #[error("{} has {setting} = {value}; supported: {supported}", path.display())]
+    Unsupported {
+        /// The file that holds the setting.
+        path: PathBuf,
+        /// Its name.
+        setting: String,
+        /// Its value.
+        value: String,
+        /// The values that are supported.
+        supported: &'static str,
+    },
+    /// A size in `config.json` that no real model has.
+    #[error("{} has {setting} = {value}; {expected} was expected", path.display())]
+    Size {
+        /// The file that holds the size.
+        path: PathBuf,
+        /// Its name.
+        setting: &'static str,
+        /// Its value.
+        value: usize,
+        /// What it should be.
+        expected: String,
+    },
+    /// A tensor that the family needs is not among the weights.
+    #[error("{} has no tensor {tensor}, expected with shape {expected:?}", path.display())]
+    MissingTensor {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor's full name.
+        tensor: String,
+        /// The shape it should have.
+        expected: Vec<usize>,
+    },
+    /// A tensor has another shape than `config.json` implies.
+    #[error("{}: tensor {tensor} has shape {found:?}, expected {expected:?}", path.display())]
+    TensorShape {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor's full name.
+        tensor: String,
+        /// The shape it should have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        found: Vec<usize>,
+    },
+    /// A tensor is stored in a number format that is not supported.
+    #[error("{}: tensor {tensor} is stored as {found}; F32, F16 or BF16 was expected", path.display())]
+    TensorType {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor's full name.
+        tensor: String,
+        /// Its number format.
+        found: String,
+    },
+    /// The tokenizer failed on a text.
+    #[error("the tokenizer of {model} failed: {reason}")]
+    Tokenize {
+        /// The model.
+        model: String,
+        /// What the tokenizer said.
+        reason: String,
+    },
+    /// An input of [`encode_ids`](super::Encoder::encode_ids) is longer than the model reads.
+    #[error(
+        "input {index} has {tokens} tokens with the special ones, but {model} reads at most {limit}"
+    )]
+    InputTooLong {
+        /// The model.
+        model: String,
+        /// The input's place in the call.
+        index: usize,
+        /// Its length, special tokens included.
+        tokens: usize,
+        /// The longest allowed.
+        limit: usize,
+    },
+    /// An input of [`encode_ids`](super::Encoder::encode_ids) holds an id outside the vocabulary.
+    #[error("input {index} has token id {id}, but the vocabulary of {model} ends at {}", vocabulary - 1)]
+    TokenId {
+        /// The model.
+        model: String,
+        /// The input's place in the call.
+        index: usize,
+        /// The id.
+        id: u32,
+        /// How many ids there are.
+        vocabulary: usize,
+    },
+    /// A token limit was asked for that the model cannot have.
+    #[error("max_tokens = {asked} was asked for, but {model} allows {least} to {most}")]
+    TokenLimit {
+        /// The model.
+        model: String,
+        /// What was asked for.
+        asked: usize,
+        /// The shortest useful limit.
+        least: usize,
+        /// What the position embeddings allow.
+        most: usize,
+    },
+    /// Worker threads could not be started.
+    #[error("cannot start {threads} encoder threads: {reason}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The tensor library failed.
+    #[error("the encoder failed to compute: {0}")]
+    Compute(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// One line that tells the user what to do, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        use ModelError::*;
+        let hint = match self {
+            MissingFile { .. } => {
+                "give a folder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors"
+            }
+            UnsafeWeights { .. } => {
+                "convert the weights to safetensors, or choose a model that offers them"
+            }
+            Malformed { .. } | MissingTensor { .. } | TensorShape { .. } => {
+                "fetch the model again; if it is your own, compare the file with config.json"
+            }
+            Architecture { .. } | Unsupported { .. } | TensorType { .. } => {
+                "choose another model with --model"
+            }
+            Size { .. } => "compare config.json with the model's original",
+            InputTooLong { .. } => "cut the text into shorter pieces",
+            TokenLimit { .. } => "ask for a limit in that range, or leave it to the model",
+            Threads { .. } => "ask for fewer threads",
+            Tokenize { .. } | TokenId { .. } | Compute(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,119 @@
+//! Texts to token ids.
+
+use std::fs;
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use super::{ModelError, sha256_hex};
+use crate::{Error, Result};
+
+/// The tokens of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Ids in the model's vocabulary.
+    pub ids: Vec<u32>,
+    /// For each id the byte span in the text that it stands for: on character borders, starts
+    /// non-decreasing.
+    pub offsets: Vec<(usize, usize)>,
+}
+
+/// A model's tokenizer. It never truncates nor pads, whatever its file says.
+pub(super) struct TextTokenizer {
+    tokenizer: Tokenizer,
+    model: String,
+    /// Ids before and after every sequence.
+    frame: (Vec<u32>, Vec<u32>),
+    /// SHA-256 of its file.
+    pub sha256: String,
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json` in `folder`; `model` is its name in errors.
+    pub fn open(folder: &Path, model: &str) -> Result<TextTokenizer> {
+        let path = folder.join("tokenizer.json");
+        if !path.exists() {
+            return Err(ModelError::MissingFile {
+                folder: folder.to_owned(),
+                file: "tokenizer.json",
+            }
+            .into());
+        }
+        let bytes = fs::read(&path).map_err(|source| Error::io("read", &path, source))?;
+        let malformed = |reason: String| ModelError::Malformed {
+            path: path.clone(),
+            reason,
+        };
+        let mut tokenizer =
+            Tokenizer::from_bytes(&bytes).map_err(|error| malformed(error.to_string()))?;
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| malformed(error.to_string()))?;
+        let mut tokenizer = TextTokenizer {
+            tokenizer,
+            model: model.to_owned(),
+            frame: Default::default(),
+            sha256: sha256_hex(&bytes),
+        };
+        tokenizer.frame = tokenizer.probe()?.ok_or_else(|| {
+            malformed(
+                "special tokens only before and after a text, of type 0, were expected".into(),
+            )
+        })?;
+        Ok(tokenizer)
+    }
+
+    /// The tokens of `text` without special ones.
+    pub fn tokens(&self, text: &str) -> Result<Tokens> {
+        let encoding = self.run(text, false)?;
+        let mut from = 0;
+        let spans = encoding.get_offsets().iter().map(|&(start, end)| {
+            // Byte-level tokens may split a character: give each the whole of it.
+            let start = text.floor_char_boundary(start).max(from);
+            let end = text.ceil_char_boundary(end).max(start);
+            from = start;
+            (start, end)
+        });
+        Ok(Tokens {
+            offsets: spans.collect(),
+            ids: encoding.get_ids().to_vec(),
+        })
+    }
+
+    /// The ids of `text` without special ones.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.run(text, false)?.get_ids().to_vec())
+    }
+
+    /// How many special tokens every sequence gets.
+    pub fn special_tokens(&self) -> usize {
+        self.frame.0.len() + self.frame.1.len()
+    }
+
+    /// `ids` with the special tokens around.
+    pub fn framed(&self, ids: &[u32]) -> Vec<u32> {
+        [&self.frame.0, ids, &self.frame.1].concat()
+    }
+
+    fn run(&self, text: &str, special: bool) -> Result<tokenizers::Encoding> {
+        let encoding = self.tokenizer.encode(text, special);
+        Ok(encoding.map_err(|error| ModelError::Tokenize {
+            model: self.model.clone(),
+            reason: error.to_string(),
+        })?)
+    }
+
+    /// The ids around a sequence, found by tokenising a text with and without them.
+    fn probe(&self) -> Result<Option<(Vec<u32>, Vec<u32>)>> {
+        let with = self.run("a", true)?;
+        let bare = self.ids("a")?;
+        if with.get_type_ids().iter().any(|kind| *kind != 0) {
+            return Ok(None);
+        }
+        let with = with.get_ids();
+        let extra = with.len().saturating_sub(bare.len());
+        let start = (0..=extra).find(|start| with[*start..].starts_with(&bare));
+        Ok(start.map(|start| (with[..start].to_vec(), with[start + bare.len()..].to_vec())))
+    }
+}
