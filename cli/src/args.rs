@@ -148,8 +148,10 @@ pub enum VectorsArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FusionArg {
-    /// Weighted sum of normalised scores
-    Weighted,
+    /// Weighted sum of standard scores
+    Standard,
+    /// Weighted sum of scores between 0 and 1 (TM2C2)
+    Convex,
     /// Reciprocal rank fusion
     Rrf,
 }
@@ -193,7 +195,7 @@ pub struct HowArgs {
     #[arg(long, value_enum, default_value_t = VectorsArg::Auto)]
     pub vectors: VectorsArg,
     /// How both rankings become one
-    #[arg(long, value_enum, default_value_t = FusionArg::Weighted)]
+    #[arg(long, value_enum, default_value_t = FusionArg::Standard)]
     pub fusion: FusionArg,
     /// Show how each score came about
     #[arg(long)]
@@ -272,7 +274,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "DIR")]
     pub index: Option<PathBuf>,
     /// How both rankings become one
-    #[arg(long, value_enum, default_value_t = FusionArg::Weighted)]
+    #[arg(long, value_enum, default_value_t = FusionArg::Standard)]
     pub fusion: FusionArg,
     /// Print one JSON object
     #[arg(long)]

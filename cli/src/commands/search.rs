@@ -101,7 +101,8 @@ impl From<ModeArg> for Mode {
 impl From<FusionArg> for Fusion {
     fn from(fusion: FusionArg) -> Self {
         match fusion {
-            FusionArg::Weighted => Fusion::default(),
+            FusionArg::Standard => Fusion::default(),
+            FusionArg::Convex => Fusion::Convex { semantic: 0.8 },
             FusionArg::Rrf => Fusion::ReciprocalRank { k: 60.0 },
         }
     }

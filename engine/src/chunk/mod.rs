@@ -21,6 +21,7 @@ mod tests;
 
 use std::ops::Range;
 
+use crate::encoder::Tokens;
 use crate::{Document, Result};
 
 /// A passage of a document: what is embedded and retrieved.
@@ -43,15 +44,6 @@ pub struct Chunk {
     pub tokens: u32,
     /// What the encoder reads: token ids of title and text, without special tokens.
     pub input: Vec<u32>,
-}
-
-/// A text as an encoder's tokenizer reads it, without special tokens.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// The token ids.
-    pub ids: Vec<u32>,
-    /// The bytes of the text that each token stands for.
-    pub offsets: Vec<(usize, usize)>,
 }
 
 /// How large chunks are. All sizes count tokens.

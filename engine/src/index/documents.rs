@@ -1,4 +1,9 @@
-//! Which rows of a segment belong to which document.
+//! Which rows of a segment belong to which document, and to which section of it.
+//!
+//! A *section* is what the keyword leg scores: up to some thousand tokens of neighbouring chunks. Whole
+//! documents are the best unit among documents of one length, and fail where some are books, whose
+//! many words match anything; single chunks are too small to hold all words of a question. A document
+//! of n chunks has ⌈n/c⌉ sections of nearly equal size.
 
 use std::ops::Range;
 
@@ -17,44 +22,67 @@ pub struct Documents {
     rows: Vec<(u32, u32)>,
     /// Document of each row, or [`DELETED`].
     of_row: Vec<u32>,
-    /// Terms of each document that count for BM25.
-    lengths: Vec<u32>,
+    /// First section of each document, and their number at the end.
+    sections: Vec<u32>,
+    /// Section of each row; of no meaning for deleted rows.
+    section_of_row: Vec<u32>,
+    /// Terms of each section that count for BM25.
+    section_lengths: Vec<u32>,
     /// Terms of each row.
     row_lengths: Vec<u32>,
     terms: u64,
 }
 
 impl Documents {
-    /// Reads the table of a segment: one pass over two columns.
-    pub fn read(reader: &SegmentReader) -> tantivy::Result<Self> {
-        let chunks = reader.fast_fields().u64("chunk")?;
-        let lengths = reader.fast_fields().u64("length")?;
+    /// Reads the table of a segment: one pass over two columns. A section has at most `section_rows`
+    /// rows.
+    pub fn read(reader: &SegmentReader, section_rows: u32) -> tantivy::Result<Self> {
+        let column = |name| reader.fast_fields().u64(name);
+        let (chunks, lengths) = (column("chunk")?, column("length")?);
         let (chunks, lengths) = (
             chunks.first_or_default_col(0),
             lengths.first_or_default_col(0),
         );
+        let count = reader.max_doc() as usize;
         let mut table = Documents {
-            of_row: vec![DELETED; reader.max_doc() as usize],
-            row_lengths: vec![0; reader.max_doc() as usize],
+            of_row: vec![DELETED; count],
+            section_of_row: vec![0; count],
+            row_lengths: vec![0; count],
             ..Documents::default()
         };
         for row in reader.doc_ids_alive() {
-            let length = lengths.get_val(row) as u32;
             if chunks.get_val(row) == 0 {
                 table.rows.push((row, row));
-                table.lengths.push(0);
             }
-            let (Some(rows), Some(total)) = (table.rows.last_mut(), table.lengths.last_mut())
-            else {
+            let document = table.rows.len() as u32;
+            let Some(rows) = table.rows.last_mut() else {
                 continue;
             };
             rows.1 = row + 1;
-            *total += length;
+            let length = lengths.get_val(row) as u32;
             table.terms += u64::from(length);
             table.row_lengths[row as usize] = length;
-            table.of_row[row as usize] = table.rows.len() as u32 - 1;
+            table.of_row[row as usize] = document - 1;
         }
+        table.cut_sections(section_rows);
         Ok(table)
+    }
+
+    fn cut_sections(&mut self, section_rows: u32) {
+        for &(first, end) in &self.rows {
+            let base = self.section_lengths.len() as u32;
+            let rows = end - first;
+            let sections = rows.div_ceil(section_rows.max(1));
+            self.sections.push(base);
+            self.section_lengths.resize((base + sections) as usize, 0);
+            for place in 0..rows {
+                let share = u64::from(place) * u64::from(sections) / u64::from(rows);
+                let section = base + share as u32;
+                self.section_of_row[(first + place) as usize] = section;
+                self.section_lengths[section as usize] += self.row_lengths[(first + place) as usize];
+            }
+        }
+        self.sections.push(self.section_lengths.len() as u32);
     }
 
     /// Number of living documents.
@@ -85,9 +113,25 @@ impl Documents {
         Some(self.of_row[row as usize]).filter(|&document| document != DELETED)
     }
 
-    /// Terms of a document.
-    pub fn length(&self, document: u32) -> u32 {
-        self.lengths[document as usize]
+    /// The sections of a document.
+    pub fn sections(&self, document: u32) -> Range<u32> {
+        self.sections[document as usize]..self.sections[document as usize + 1]
+    }
+
+    /// Number of sections of living documents.
+    pub fn section_count(&self) -> usize {
+        self.section_lengths.len()
+    }
+
+    /// The section of a living row.
+    #[inline(always)]
+    pub fn section_of_row(&self, row: u32) -> u32 {
+        self.section_of_row[row as usize]
+    }
+
+    /// Terms of a section.
+    pub fn section_length(&self, section: u32) -> u32 {
+        self.section_lengths[section as usize]
     }
 
     /// Terms of a row.

@@ -6,7 +6,7 @@
 //! | `chunk` | column | every row | the chunk's ordinal; 0 begins a document |
 //! | `length` | column | every row | terms of the row's body that count for BM25 |
 //! | `language` | term | every row | the language its words were stemmed in |
-//! | `body` | postings, positions | every row | the chunk's terms; the document's title before the first |
+//! | `body` | postings, positions | every row | the terms of the chunk's heading path and text |
 //! | `title` | postings, positions | every row | the terms of the chunk's heading path |
 //! | `facts` | columns by name | first row | the document's metadata |
 //! | `row` | stored | every row | [`StoredChunk`] |

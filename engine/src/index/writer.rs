@@ -240,8 +240,7 @@ impl IndexWriter {
             row.add_u64(fields.chunk, ordinal as u64);
             row.add_text(fields.language, language.code());
             row.add_custom(fields.embedding, &to_bytes(&embedding));
-            let title = if ordinal == 0 { &stored.title } else { "" };
-            add_terms(&mut row, &fields, &analyser, title, &chunk);
+            add_terms(&mut row, &fields, &analyser, &chunk);
             if ordinal == 0 {
                 row.add_text(fields.document, to_json(&stored)?);
                 row.add_object(fields.facts, facts(&stored.metadata));
@@ -260,15 +259,11 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
     })
 }
 
-/// The terms of a chunk. The document's title counts once for the document, with its first chunk.
-fn add_terms(
-    row: &mut TantivyDocument,
-    fields: &Fields,
-    analyser: &Analyser,
-    title: &str,
-    chunk: &Chunk,
-) {
-    let mut terms = analyser.terms(title);
+/// The terms of a chunk: those of its title, then those of its text, as in the embedding.
+fn add_terms(row: &mut TantivyDocument, fields: &Fields, analyser: &Analyser, chunk: &Chunk) {
+    let title = analyser.terms(&chunk.title);
+    let mut terms = title.clone();
+    // A gap, so that no phrase reaches from the title into the text.
     let gap = terms.last().map_or(0, |term| term.position + 2);
     terms.extend(analyser.terms(&chunk.text).into_iter().map(|mut term| {
         term.position += gap;
@@ -277,7 +272,7 @@ fn add_terms(
     let length = terms.iter().filter(|term| !term.stop).count();
     row.add_u64(fields.length, length as u64);
     row.add_pre_tokenized_text(fields.body, pre_tokenized(terms));
-    row.add_pre_tokenized_text(fields.title, pre_tokenized(analyser.terms(&chunk.title)));
+    row.add_pre_tokenized_text(fields.title, pre_tokenized(title));
 }
 
 fn pre_tokenized(terms: Vec<analyser::Term>) -> PreTokenizedString {

@@ -1,4 +1,4 @@
-//! BM25 over whole documents and over single passages.
+//! BM25 over the sections of documents: a document scores what its best section scores.
 //!
 //! Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), in the form
 //! that Lucene computes: a term t adds w·idf(t)·f/(f + k₁(1 − b + b·l/l̄)), with
@@ -92,7 +92,7 @@ pub struct KeywordScores {
     looked: Vec<Looked>,
     /// For each segment, the score of each document; 0 where no word occurs.
     documents: Vec<Vec<f32>>,
-    /// Mean length of a document and of a row.
+    /// Mean length of a section and of a row.
     mean: (f32, f32),
 }
 
@@ -101,7 +101,7 @@ pub struct KeywordScores {
 pub struct TermScore {
     /// The word.
     pub term: String,
-    /// How often it occurs in the document.
+    /// How often it occurs in the document's best section.
     pub frequency: u32,
     /// Its inverse document frequency times how often the query has it.
     pub weight: f32,
@@ -117,60 +117,52 @@ impl KeywordScores {
     /// Scores every document of the snapshot.
     pub fn compute(snapshot: &Snapshot, terms: Vec<QueryTerm>) -> tantivy::Result<Self> {
         let segments = snapshot.segments();
-        let field = snapshot.fields().body;
-        let documents: u64 = segments.iter().map(|s| s.documents.len() as u64).sum();
-        let rows: u64 = segments.iter().map(|s| s.documents.living_rows()).sum();
-        let length: u64 = segments.iter().map(|s| s.documents.terms()).sum();
-        let mut looked = Vec::new();
+        let total = |count: fn(&Segment) -> u64| segments.iter().map(|s| count(s)).sum::<u64>();
+        let sections = total(|s| s.documents.section_count() as u64);
+        let rows = total(|s| s.documents.living_rows());
+        let length = total(|s| s.documents.terms());
+        let mean = |count: u64| length as f32 / count.max(1) as f32;
+        let mut scores = KeywordScores {
+            looked: Vec::new(),
+            documents: Vec::new(),
+            mean: (mean(sections), mean(rows)),
+        };
         for term in terms {
-            let mut occurrences = Vec::new();
-            let mut holders = 0u64;
-            for segment in segments.iter() {
-                let expanded;
-                let variants = if term.prefix {
-                    expanded = postings::expand(segment, field, &term.terms[0])?;
-                    &expanded
-                } else {
-                    &term.terms
-                };
-                let found = postings::occurrences(segment, field, variants)?;
-                holders += by_document(segment, &found).count() as u64;
-                occurrences.push(found);
-            }
-            let (all, with) = (documents as f64, holders as f64);
+            let (occurrences, holders) = look_up(snapshot, &term)?;
+            let (all, with) = (sections as f64, holders as f64);
             let idf = (1.0 + (all - with + 0.5) / (with + 0.5)).ln() as f32;
-            looked.push(Looked {
+            scores.looked.push(Looked {
                 weight: term.weight * idf,
                 term,
                 occurrences,
             });
         }
-        let mean = |count: u64| length as f32 / count.max(1) as f32;
-        let mut scores = KeywordScores {
-            looked,
-            documents: Vec::new(),
-            mean: (mean(documents), mean(rows)),
-        };
         for (place, segment) in segments.iter().enumerate() {
-            let scored = scores.score_documents(place, segment);
-            scores.documents.push(scored);
+            let sections = scores.score_sections(place, segment);
+            let documents = (0..segment.documents.len() as u32).map(|document| {
+                let own = segment.documents.sections(document);
+                let own = &sections[own.start as usize..own.end as usize];
+                own.iter().copied().fold(0.0, f32::max)
+            });
+            scores.documents.push(documents.collect());
         }
         Ok(scores)
     }
 
-    fn score_documents(&self, place: usize, segment: &Segment) -> Vec<f32> {
-        let mut scores = vec![0.0; segment.documents.len()];
+    fn score_sections(&self, place: usize, segment: &Segment) -> Vec<f32> {
+        let mut scores = vec![0.0; segment.documents.section_count()];
         for looked in &self.looked {
-            for (document, count) in by_document(segment, &looked.occurrences[place]) {
-                let length = segment.documents.length(document) as f32;
-                scores[document as usize] +=
+            for (section, count) in by_section(segment, &looked.occurrences[place]) {
+                let length = segment.documents.section_length(section) as f32;
+                scores[section as usize] +=
                     looked.weight * saturate(count as f32, length, self.mean.0);
             }
         }
         scores
     }
 
-    /// The highest score a document could have: that of one that is nothing but the query's words.
+    /// The highest score there could be: of a section that is nothing but the query's words, those
+    /// that no document has among them.
     pub fn upper_bound(&self) -> f32 {
         self.looked.iter().map(|looked| looked.weight).sum()
     }
@@ -195,13 +187,28 @@ impl KeywordScores {
         scores
     }
 
-    /// What each word adds to the score of a document.
+    /// What each word adds to the score of a document, by its best section.
     pub fn explain(&self, segment: &Segment, address: DocumentAddress) -> Vec<TermScore> {
+        let sections = segment.documents.sections(address.document);
+        let explained = sections.map(|section| self.explain_section(segment, address, section));
+        let total = |terms: &[TermScore]| terms.iter().map(|term| term.score).sum::<f32>();
+        explained
+            .reduce(|best, next| if total(&next) > total(&best) { next } else { best })
+            .unwrap_or_default()
+    }
+
+    fn explain_section(
+        &self,
+        segment: &Segment,
+        address: DocumentAddress,
+        section: u32,
+    ) -> Vec<TermScore> {
         let rows = segment.documents.rows(address.document);
-        let length = segment.documents.length(address.document) as f32;
+        let length = segment.documents.section_length(section) as f32;
         let terms = self.looked.iter().map(|looked| {
             let found = within(&looked.occurrences[address.segment as usize], &rows);
-            let frequency: u32 = found.iter().map(|occurrence| occurrence.count).sum();
+            let here = found.iter().filter(|o| segment.documents.section_of_row(o.row) == section);
+            let frequency: u32 = here.map(|occurrence| occurrence.count).sum();
             TermScore {
                 term: looked.term.word.clone(),
                 frequency,
@@ -213,6 +220,27 @@ impl KeywordScores {
     }
 }
 
+/// The rows of each segment that hold a word, and how many sections hold it.
+fn look_up(snapshot: &Snapshot, term: &QueryTerm) -> tantivy::Result<(Vec<Vec<Occurrence>>, u64)> {
+    let field = snapshot.fields().body;
+    let mut occurrences = Vec::new();
+    let mut holders = 0;
+    for segment in snapshot.segments().iter() {
+        let found = if term.prefix {
+            let mut expanded = Vec::new();
+            for prefix in &term.terms {
+                expanded.extend(postings::expand(segment, field, prefix)?);
+            }
+            postings::occurrences(segment, field, &expanded)?
+        } else {
+            postings::occurrences(segment, field, &term.terms)?
+        };
+        holders += by_section(segment, &found).count() as u64;
+        occurrences.push(found);
+    }
+    Ok((occurrences, holders))
+}
+
 /// The occurrences within `rows`.
 fn within<'a>(found: &'a [Occurrence], rows: &std::ops::Range<u32>) -> &'a [Occurrence] {
     let first = found.partition_point(|occurrence| occurrence.row < rows.start);
@@ -220,16 +248,16 @@ fn within<'a>(found: &'a [Occurrence], rows: &std::ops::Range<u32>) -> &'a [Occu
     &found[first..end]
 }
 
-/// Occurrences summed over the rows of each document.
-fn by_document<'a>(
+/// Occurrences summed over the rows of each section.
+fn by_section<'a>(
     segment: &'a Segment,
     found: &'a [Occurrence],
 ) -> impl Iterator<Item = (u32, u32)> + 'a {
-    let document = |row| segment.documents.of_row(row).unwrap_or_default();
+    let section = |row| segment.documents.section_of_row(row);
     found
-        .chunk_by(move |a, b| document(a.row) == document(b.row))
+        .chunk_by(move |a, b| section(a.row) == section(b.row))
         .map(move |same| {
             let count = same.iter().map(|occurrence| occurrence.count).sum();
-            (document(same[0].row), count)
+            (section(same[0].row), count)
         })
 }

@@ -56,11 +56,22 @@ const CODES: [(Language, &str); 19] = [
     (Other, "other"),
 ];
 
-/// Lucene's English stop words, sorted.
-const ENGLISH_STOP_WORDS: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
-    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
-    "they", "this", "to", "was", "will", "with",
+/// English function words, sorted: the list of the Natural Language Toolkit, less its one-letter words
+/// that name things (vitamin D), and less what follows an apostrophe, which is no word here.
+const ENGLISH_STOP_WORDS: [&str; 149] = [
+    "a", "about", "above", "after", "again", "against", "ain", "all", "am", "an", "and", "any",
+    "are", "aren", "as", "at", "be", "because", "been", "before", "being", "below", "between",
+    "both", "but", "by", "can", "couldn", "did", "didn", "do", "does", "doesn", "doing", "don",
+    "down", "during", "each", "few", "for", "from", "further", "had", "hadn", "has", "hasn", "have",
+    "haven", "having", "he", "her", "here", "hers", "herself", "him", "himself", "his", "how", "i",
+    "if", "in", "into", "is", "isn", "it", "its", "itself", "just", "ll", "ma", "me", "mightn",
+    "more", "most", "mustn", "my", "myself", "needn", "no", "nor", "not", "now", "of", "off", "on",
+    "once", "only", "or", "other", "our", "ours", "ourselves", "out", "over", "own", "re", "s",
+    "same", "shan", "she", "should", "shouldn", "so", "some", "such", "t", "than", "that", "the",
+    "their", "theirs", "them", "themselves", "then", "there", "these", "they", "this", "those",
+    "through", "to", "too", "under", "until", "up", "ve", "very", "was", "wasn", "we", "were",
+    "weren", "what", "when", "where", "which", "while", "who", "whom", "why", "will", "with", "won",
+    "wouldn", "you", "your", "yours", "yourself", "yourselves",
 ];
 
 /// Texts are judged by their beginning: as many bytes as this.
@@ -148,7 +159,7 @@ impl Language {
 
     /// Whether a lower-cased word says nothing about what a text is about.
     ///
-    /// Only English has a list, that of Lucene; in other languages the inverse document frequency
+    /// Only English has a list; in other languages the inverse document frequency
     /// alone keeps such words down.
     pub(crate) fn is_stop_word(self, word: &str) -> bool {
         self == English && ENGLISH_STOP_WORDS.binary_search(&word).is_ok()

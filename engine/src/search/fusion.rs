@@ -6,10 +6,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "method")]
 pub enum Fusion {
+    /// A weighted sum of standard scores: how many standard deviations a document's score lies above
+    /// the mean of the documents that either leg ranks first. A leg that sets nothing apart counts for
+    /// little by itself, whatever the range of its scores.
+    Standard {
+        /// Weight of the cosine; BM25 has the rest.
+        semantic: f32,
+    },
     /// A weighted sum of both scores, each brought to the range 0 to 1 by its theoretical minimum
     /// and the maximum that was found: "TM2C2" of Bruch, Gai and Ingber, "An Analysis of Fusion
     /// Functions for Hybrid Retrieval" (2022).
-    Weighted {
+    Convex {
         /// Weight of the cosine; BM25 has the rest.
         semantic: f32,
     },
@@ -23,16 +30,21 @@ pub enum Fusion {
 
 impl Default for Fusion {
     fn default() -> Self {
-        Fusion::Weighted { semantic: 0.8 }
+        Fusion::Standard { semantic: 0.6 }
     }
 }
+
+/// Mean and deviation are taken over the first so many documents of each leg.
+const DEPTH: usize = 100;
+/// Cosines deviate at least so much: an encoder that sets nothing apart must not be believed to.
+const COSINE_DEVIATION: f32 = 0.08;
 
 /// A document with the scores of both legs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Legs {
     /// Cosine of its best passage; `None` if it has no vector.
     pub semantic: Option<f32>,
-    /// BM25; 0 if no word occurs.
+    /// BM25 of its best section; 0 if no word occurs.
     pub keyword: f32,
 }
 
@@ -43,7 +55,8 @@ impl Fusion {
     /// For each document what the semantic and the keyword leg contribute.
     pub fn shares(self, legs: &[Legs]) -> Vec<[Share; 2]> {
         match self {
-            Fusion::Weighted { semantic } => weighted(legs, semantic),
+            Fusion::Standard { semantic } => standard(legs, semantic),
+            Fusion::Convex { semantic } => convex(legs, semantic),
             Fusion::ReciprocalRank { k } => {
                 let semantic = reciprocal(legs.iter().map(|l| l.semantic).collect(), k);
                 let found = |l: &Legs| (l.keyword > 0.0).then_some(l.keyword);
@@ -55,7 +68,56 @@ impl Fusion {
     }
 }
 
-fn weighted(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
+fn standard(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
+    let cosine = |l: &Legs| l.semantic.unwrap_or(0.0);
+    let mut pool = vec![false; legs.len()];
+    let best = |score: &dyn Fn(&Legs) -> Option<f32>, pool: &mut Vec<bool>| {
+        let mut order: Vec<(f32, usize)> = legs
+            .iter()
+            .enumerate()
+            .filter_map(|(i, l)| Some((score(l)?, i)))
+            .collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (_, i) in order.into_iter().take(DEPTH) {
+            pool[i] = true;
+        }
+    };
+    best(&|l| l.semantic, &mut pool);
+    best(&|l| (l.keyword > 0.0).then_some(l.keyword), &mut pool);
+    let pooled = |score: &dyn Fn(&Legs) -> f32| -> Vec<f32> {
+        let chosen = legs.iter().zip(&pool).filter(|(_, pooled)| **pooled);
+        chosen.map(|(l, _)| score(l)).collect()
+    };
+    let (cosine_mean, cosine_deviation) = moments(&pooled(&cosine));
+    let (keyword_mean, keyword_deviation) = moments(&pooled(&|l| l.keyword));
+    let cosine_deviation = cosine_deviation.max(COSINE_DEVIATION);
+    let shares = legs.iter().map(|l| {
+        let semantic = (cosine(l) - cosine_mean) / cosine_deviation;
+        let keyword = if keyword_deviation > f32::EPSILON {
+            (l.keyword - keyword_mean) / keyword_deviation
+        } else {
+            0.0
+        };
+        [(semantic, weight), (keyword, 1.0 - weight)]
+    });
+    shares.collect()
+}
+
+/// Mean and standard deviation. Sums in f64, over values in order, so that the order in which
+/// documents were found does not show in the last digit.
+fn moments(values: &[f32]) -> (f32, f32) {
+    if values.is_empty() {
+        return (0.0, 0.0);
+    }
+    let mut values: Vec<f64> = values.iter().copied().map(f64::from).collect();
+    values.sort_by(f64::total_cmp);
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+    (mean as f32, variance.sqrt() as f32)
+}
+
+fn convex(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
     let cosines = legs.iter().filter_map(|l| l.semantic);
     let best_cosine = cosines.fold(-1.0f32, f32::max);
     let best_keyword = legs.iter().map(|l| l.keyword).fold(0f32, f32::max);
@@ -109,23 +171,61 @@ mod tests {
         },
     ];
 
-    fn totals(fusion: Fusion) -> Vec<f32> {
-        let shares = fusion.shares(&LEGS);
+    fn totals(fusion: Fusion, legs: &[Legs]) -> Vec<f32> {
+        let shares = fusion.shares(legs);
         let total = |[a, b]: [Share; 2]| a.0 * a.1 + b.0 * b.1;
         shares.into_iter().map(total).collect()
     }
 
     #[test]
-    fn weighted_sums_are_between_0_and_1() {
-        assert_eq!(totals(Fusion::Weighted { semantic: 1.0 }), [1.0, 0.8, 0.0]);
-        assert_eq!(totals(Fusion::Weighted { semantic: 0.0 }), [0.0, 1.0, 0.5]);
-        let half = totals(Fusion::Weighted { semantic: 0.5 });
+    fn standard_scores_have_mean_0_and_deviation_1() {
+        for leg in 0..2 {
+            let shares = Fusion::default().shares(&LEGS);
+            let values: Vec<f32> = shares.iter().map(|share| share[leg].0).collect();
+            let (mean, deviation) = moments(&values);
+            assert!(mean.abs() < 1e-6 && (deviation - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_leg_that_sets_nothing_apart_does_not_rank() {
+        let mut flat = LEGS;
+        flat.iter_mut().for_each(|l| l.keyword = 0.0);
+        let totals = totals(Fusion::default(), &flat);
+        assert!(totals[0] > totals[1] && totals[1] > totals[2], "{totals:?}");
+        let alike = [0.700, 0.701].map(|cosine| Legs {
+            semantic: Some(cosine),
+            keyword: 0.0,
+        });
+        let shares = Fusion::default().shares(&alike);
+        assert!(shares.iter().all(|share| share[0].0.abs() < 0.02));
+    }
+
+    #[test]
+    fn documents_beyond_the_pool_do_not_move_the_scores() {
+        let ranked = |count: usize| -> Vec<Legs> {
+            let legs = (0..count).map(|i| Legs {
+                semantic: Some(0.9 - i as f32 * 1e-3),
+                keyword: (500 - i.min(499)) as f32,
+            });
+            legs.collect()
+        };
+        let (short, long) = (ranked(150), ranked(450));
+        let of = |legs: &[Legs]| totals(Fusion::default(), legs)[..10].to_vec();
+        assert_eq!(of(&short), of(&long));
+    }
+
+    #[test]
+    fn convex_sums_are_between_0_and_1() {
+        assert_eq!(totals(Fusion::Convex { semantic: 1.0 }, &LEGS), [1.0, 0.8, 0.0]);
+        assert_eq!(totals(Fusion::Convex { semantic: 0.0 }, &LEGS), [0.0, 1.0, 0.5]);
+        let half = totals(Fusion::Convex { semantic: 0.5 }, &LEGS);
         assert!((half[1] - 0.9).abs() < 1e-6 && (half[0] - 0.5).abs() < 1e-6);
     }
 
     #[test]
     fn reciprocal_ranks_count_only_what_a_leg_found() {
-        let totals = totals(Fusion::ReciprocalRank { k: 60.0 });
+        let totals = totals(Fusion::ReciprocalRank { k: 60.0 }, &LEGS);
         let expected = [1.0 / 61.0, 1.0 / 62.0 + 1.0 / 61.0, 1.0 / 62.0];
         for (found, expected) in totals.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-7);
@@ -146,7 +246,10 @@ mod tests {
             semantic: None,
             keyword: 0.0,
         }];
-        let shares = Fusion::default().shares(&nothing);
-        assert!(shares[0].iter().all(|(normalised, _)| *normalised == 0.0));
+        for fusion in [Fusion::default(), Fusion::Convex { semantic: 0.8 }] {
+            let shares = fusion.shares(&nothing);
+            assert!(shares[0].iter().all(|(normalised, _)| *normalised == 0.0));
+            assert_eq!(fusion.shares(&[]).len(), 0);
+        }
     }
 }

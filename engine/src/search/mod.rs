@@ -107,7 +107,8 @@ impl Snapshot {
             documents: self.documents(),
             terms: terms.iter().map(|term| term.word.clone()).collect(),
         };
-        let ranked = ranking.ranked(request.offset + request.limit)?;
+        // Never fewer than ten, so that the limit does not decide what is believed relevant.
+        let ranked = ranking.ranked((request.offset + request.limit).max(10))?;
         let relevant = ranking.relevant(&ranked);
         let hits = ranking.hits(request, ranked, &terms, &languages)?;
         Ok(SearchResponse {

@@ -14,6 +14,13 @@ use super::semantic::SemanticScores;
 /// limit; a request for more documents than this nominates as many as it asks for.
 const DEPTH: usize = 1_000;
 
+/// Cosine plus share of the words, and cosine alone, below which nothing is believed relevant. Measured
+/// with all-MiniLM-L6-v2 on the questions of four collections put to each other's documents: some 1 and 2 %
+/// of a collection's own questions fall below, and 98 % of the others'. For an encoder whose cosines are all
+/// high the test never fires.
+const RELEVANT: f32 = 0.6;
+const RELEVANT_COSINE: f32 = 0.4;
+
 /// One query over one snapshot, with the scores of its legs.
 pub struct Ranking<'a> {
     pub snapshot: &'a Snapshot,
@@ -153,8 +160,18 @@ impl Ranking<'_> {
         Ok(())
     }
 
-    /// Whether the best document looks like an answer.
+    /// Whether any document looks like an answer, as far as its cosine and the share of the query's
+    /// words that it holds can tell. It knows a foreign topic, not a missing fact.
     pub fn relevant(&self, ranked: &[Ranked]) -> bool {
-        !ranked.is_empty()
+        let bound = self.keyword.map_or(0.0, |leg| leg.upper_bound());
+        ranked.iter().any(|r| {
+            let cosine = r.legs.semantic.unwrap_or_default();
+            let coverage = if bound > 0.0 { r.legs.keyword / bound } else { 0.0 };
+            match (self.semantic, self.keyword) {
+                (Some(_), Some(_)) => cosine + coverage >= RELEVANT,
+                (Some(_), None) => cosine >= RELEVANT_COSINE,
+                _ => r.legs.keyword > 0.0,
+            }
+        })
     }
 }
