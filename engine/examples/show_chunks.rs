@@ -8,7 +8,8 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use kenning::chunk::{ChunkOptions, Tokens, chunk};
+use kenning::chunk::{ChunkOptions, chunk};
+use kenning::encoder::Tokens;
 use kenning::{Document, Structure};
 use tokenizers::Tokenizer;
 

@@ -185,11 +185,6 @@ impl Column {
         self.rows
     }
 
-    /// Bytes of the column on disk, footers excluded.
-    pub fn bytes(&self) -> u64 {
-        (self.codes.len() + self.scales.len() + self.residuals.len()) as u64
-    }
-
     /// The high plane of a row, biased and padded.
     #[inline(always)]
     pub fn codes(&self, row: u32) -> &[u8] {

@@ -24,19 +24,23 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, ExtractError> {
         bytes.chunks(128).any(|entry| entry.starts_with(&wide))
     };
     if has("EncryptedPackage") || has("EncryptionInfo") {
-        return Err(ExtractError::Encrypted { format: Format::Ole });
+        return Err(ExtractError::Encrypted {
+            format: Format::Ole,
+        });
     }
-    Ok(if has("__properties_version1.0") || has("__nameid_version1.0") {
-        Format::Msg
-    } else if has("WordDocument") {
-        Format::Doc
-    } else if has("PowerPoint Document") {
-        Format::Ppt
-    } else if has("Workbook") || has("Book") || has("WORKBOOK") || has("BOOK") {
-        Format::Xls
-    } else {
-        Format::Ole
-    })
+    Ok(
+        if has("__properties_version1.0") || has("__nameid_version1.0") {
+            Format::Msg
+        } else if has("WordDocument") {
+            Format::Doc
+        } else if has("PowerPoint Document") {
+            Format::Ppt
+        } else if has("Workbook") || has("Book") || has("WORKBOOK") || has("BOOK") {
+            Format::Xls
+        } else {
+            Format::Ole
+        },
+    )
 }
 
 /// A compound file open for reading.
@@ -48,7 +52,8 @@ pub(super) struct Ole<'a> {
 
 impl<'a> Ole<'a> {
     pub fn open(bytes: &'a [u8], format: Format, context: &Context) -> Result<Self, ExtractError> {
-        let file = CompoundFile::open(Cursor::new(bytes)).map_err(|error| ExtractError::damaged(format, error))?;
+        let file = CompoundFile::open(Cursor::new(bytes))
+            .map_err(|error| ExtractError::damaged(format, error))?;
         Ok(Ole {
             file,
             format,
@@ -64,7 +69,10 @@ impl<'a> Ole<'a> {
         let damaged = |error| ExtractError::damaged(self.format, format!("stream {path}: {error}"));
         let stream = self.file.open_stream(path).map_err(damaged)?;
         let mut bytes = Vec::new();
-        stream.take(self.limit + 1).read_to_end(&mut bytes).map_err(damaged)?;
+        stream
+            .take(self.limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(damaged)?;
         if bytes.len() as u64 > self.limit {
             return Err(ExtractError::UnpacksTooLarge { limit: self.limit });
         }
@@ -118,11 +126,23 @@ fn summary(bytes: &[u8], metadata: &mut Metadata) -> Option<String> {
     for (property, value) in values {
         match property {
             2 => title = string(value, page).unwrap_or_default(),
-            3 => put(metadata, "subject", &string(value, page).unwrap_or_default()),
+            3 => put(
+                metadata,
+                "subject",
+                &string(value, page).unwrap_or_default(),
+            ),
             4 => put(metadata, "author", &string(value, page).unwrap_or_default()),
-            5 => put(metadata, "keywords", &string(value, page).unwrap_or_default()),
+            5 => put(
+                metadata,
+                "keywords",
+                &string(value, page).unwrap_or_default(),
+            ),
             12 | 13 => {
-                let name = if property == 12 { "created" } else { "modified" };
+                let name = if property == 12 {
+                    "created"
+                } else {
+                    "modified"
+                };
                 if let Some(date) = u64_at(value, 4).and_then(from_filetime) {
                     put(metadata, name, &date);
                     put(metadata, "date", &date);
@@ -147,7 +167,9 @@ fn string(value: &[u8], page: i32) -> Option<String> {
             let (text, _) = encoding.decode_without_bom_handling(bytes);
             Some(text.trim_end_matches('\0').to_owned())
         }
-        31 => Some(utf16(value.get(8..8usize.checked_add(length.checked_mul(2)?)?)?)),
+        31 => Some(utf16(
+            value.get(8..8usize.checked_add(length.checked_mul(2)?)?)?,
+        )),
         _ => None,
     }
 }
