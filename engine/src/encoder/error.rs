@@ -6,6 +6,23 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
+    /// What was given is neither a folder nor the name of a model.
+    #[error("{name:?} is neither a folder nor a model's name")]
+    Name {
+        /// What was given.
+        name: String,
+    },
+    /// The environment names no folder that could hold a cache.
+    #[error("there is no folder to keep models in: neither KENNING_CACHE nor HOME is set")]
+    NoCache,
+    /// A model is not on this machine and could not be fetched.
+    #[error("the model {name} was not found; tried in order: {tried}")]
+    NotFound {
+        /// The model.
+        name: String,
+        /// What was tried, each with its reason.
+        tried: String,
+    },
     /// A file that the model needs is not in its folder.
     #[error("the model folder {} has no {file}", folder.display())]
     MissingFile {
@@ -160,6 +177,9 @@ impl ModelError {
     pub fn hint(&self) -> Option<String> {
         use ModelError::*;
         let hint = match self {
+            Name { .. } => "a name looks like sentence-transformers/all-MiniLM-L6-v2",
+            NoCache => "set KENNING_CACHE to a folder",
+            NotFound { .. } => "check the name and the network, or give a model's folder with --model",
             MissingFile { .. } => {
                 "give a folder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors"
             }
