@@ -76,8 +76,8 @@ fn a_long_paragraph_is_cut_after_sentences() {
     let expected = [
         "Mr. Fox saw it at once.",
         "He ran off, quick as wind.",
-        "The hen slept on! Was it a dream?",
-        "Nobody knew the answer.",
+        "The hen slept on!",
+        "Was it a dream? Nobody knew the answer.",
     ];
     assert_eq!(texts(text, Structure::Plain, &size(8)), expected);
 }
@@ -135,14 +135,14 @@ fn hard_wrapped_lines_are_no_sentences() {
 fn plain_headings_are_found_where_unmistakable() {
     let text = "Introduction\n============\n\nSome words here.\n\n2.1 Methods\n\nMore words here.\n\n\
                 Chapter IV. The Storm\n\nWind and rain.\n\n2.5 litres of milk are not a heading\n\nNor is this.";
-    let chunks = cut("Book", text, Structure::Plain, &size(6));
+    let chunks = cut("Book", text, Structure::Plain, &size(8));
     let titles: Vec<&str> = chunks.iter().map(|(title, _)| title.as_str()).collect();
     assert_eq!(
         chunks[0].1,
         "Introduction\n============\n\nSome words here."
     );
     assert_eq!(chunks[1].1, "2.1 Methods\n\nMore words here.");
-    assert_eq!(chunks[2].1, "Chapter IV. The Storm\n\nWind");
+    assert_eq!(chunks[2].1, "Chapter IV. The Storm\n\nWind and rain.");
     assert!(titles[1].ends_with("Introduction"), "{titles:?}");
     assert!(
         titles.iter().all(|title| !title.contains("litres")),
@@ -179,7 +179,7 @@ fn no_chunk_is_only_a_heading() {
     let text = format!(
         "# A\n\n## B\n\n### C\n\n{}\n\n## D\n\n{}\n\n# End\n",
         filler(30),
-        filler(28)
+        filler(20)
     );
     for words in [31, 36, 40] {
         let chunks = texts(
@@ -195,7 +195,7 @@ fn no_chunk_is_only_a_heading() {
 
 #[test]
 fn small_sections_are_joined_under_the_heading_they_share() {
-    let text = "# Faq\n\n## One?\n\nYes.\n\n## Two?\n\nNo.\n\n# Other\n\nA longer text of its own is here, \
+    let text = "# Faq\n\n## One?\n\nYes, it is.\n\n## Two?\n\nNo.\n\n# Other\n\nA longer text of its own is here, \
                 with more words than are small.\n";
     let chunks = cut(
         "",

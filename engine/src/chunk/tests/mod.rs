@@ -122,7 +122,12 @@ fn check_tokens(document: &Document, options: &ChunkOptions, tokenize: &Tokenize
     let chunked = check(document, options, tokenize);
     for chunk in &chunked.chunks {
         let ids = tokenize(&chunk.text).unwrap().ids;
-        assert_eq!(chunk.tokens as usize, ids.len(), "{:?}", chunk.text);
+        assert_eq!(
+            chunk.tokens as usize,
+            ids.len(),
+            "{:?} of {document:?}",
+            chunk.text
+        );
         assert!(chunk.input.ends_with(&ids), "{:?}", chunk.text);
     }
     let whole = tokenize(&document.text).unwrap().ids.len() as u64;
