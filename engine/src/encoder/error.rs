@@ -179,7 +179,9 @@ impl ModelError {
         let hint = match self {
             Name { .. } => "a name looks like sentence-transformers/all-MiniLM-L6-v2",
             NoCache => "set KENNING_CACHE to a folder",
-            NotFound { .. } => "check the name and the network, or give a model's folder with --model",
+            NotFound { .. } => {
+                "check the name and the network, or give a model's folder with --model"
+            }
             MissingFile { .. } => {
                 "give a folder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors"
             }

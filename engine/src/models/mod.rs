@@ -111,7 +111,10 @@ impl ModelStore {
         let name = full_name(name)?;
         let mut tried = vec![
             ("a folder of this name", "there is none".to_owned()),
-            ("Kenning's cache", format!("not in {}", self.cache.display())),
+            (
+                "Kenning's cache",
+                format!("not in {}", self.cache.display()),
+            ),
             ("the Hugging Face cache", "not there".to_owned()),
         ];
         if self.offline {
@@ -155,7 +158,9 @@ impl ModelStore {
 }
 
 fn not_found(name: &str, tried: &[(&'static str, String)]) -> Error {
-    let tried = tried.iter().map(|(place, reason)| format!("{place} ({reason})"));
+    let tried = tried
+        .iter()
+        .map(|(place, reason)| format!("{place} ({reason})"));
     ModelError::NotFound {
         name: name.to_owned(),
         tried: tried.collect::<Vec<_>>().join("; "),

