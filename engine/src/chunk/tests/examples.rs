@@ -300,7 +300,7 @@ fn the_first_row_of_a_table_names_its_other_chunks() {
 #[test]
 fn rst_titles_directives_and_literal_blocks() {
     let text = "=====\nTitle\n=====\n\nIntro.\n\nPart\n----\n\nLook::\n\n    some code\n\n    more code\n\nAfter.\n\n\
-                .. code-block:: rust\n   :linenos:\n\n   let a;\n\n.. note:: Mind\n   this.\n\n- item\n- item\n\nDeep\n~~~~\n\n:field: x\n";
+                .. code-block:: rust\n   :linenos:\n\n   let a;\n\n.. note:: Mind\n   this.\n\n- item\n- item\n\n==  ==\na   b\n==  ==\n\nDeep\n~~~~\n\n:field: x\n";
     let document = Document::new("d", text).with_structure(Structure::Rst);
     let parts = outline::outline(&document).unwrap();
     let parts: Vec<_> = parts
@@ -321,6 +321,7 @@ fn rst_titles_directives_and_literal_blocks() {
         (BlockKind::Paragraph, ".. note:: Mind\n   this."),
         (BlockKind::ListItem, "- item"),
         (BlockKind::ListItem, "- item"),
+        (BlockKind::Code, "==  ==\na   b\n==  =="),
         (BlockKind::Heading(3), "Deep\n~~~~"),
         (BlockKind::ListItem, ":field: x"),
     ];
