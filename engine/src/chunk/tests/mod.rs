@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod code;
 mod examples;
 mod invariants;
 
