@@ -422,13 +422,13 @@ mod tests {
     fn damage_keeps_what_stands_before_it() {
         let found = read(
             "a.docx",
-            &docx("<w:p><w:r><w:t>kept</w:t></w:r></w:p><w:p <"),
+            &docx("<w:p><w:r><w:t>kept</w:t></w:r></w:p><w:p><![CDATA["),
         )
         .unwrap();
         assert!(found.parts[0].text.starts_with("kept"));
         assert!(matches!(found.warnings[0], Warning::Damaged(_)));
         let broken = zip_of(&[
-            ("word/document.xml", b"<w:document><"),
+            ("word/document.xml", b"<w:document><![CDATA["),
             ("[Content_Types].xml", b"<T/>"),
         ]);
         assert!(matches!(

@@ -202,7 +202,9 @@ impl State<'_, '_> {
             return TokenSinkResult::Continue;
         }
         match name {
-            "title" if self.page.title.is_empty() => self.title = Some(String::new()),
+            "title" if self.page.title.is_empty() && !tag.self_closing => {
+                self.title = Some(String::new())
+            }
             "meta" => self.meta(tag),
             "html" => {
                 if let Some(language) = attribute(tag, "lang") {

@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(from_unix(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(
             from_filetime(132_592_860_000_000_000).as_deref(),
-            Some("2021-03-02T23:00:00Z")
+            Some("2021-03-03T23:00:00Z")
         );
     }
 

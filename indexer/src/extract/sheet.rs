@@ -35,7 +35,6 @@ pub(super) fn read(
     let names = book.sheet_names();
     for (name, number) in names.iter().zip(1..) {
         blocks.set_page(number);
-        let heading = blocks.len();
         blocks.push(BlockKind::Heading(1), name)?;
         let result = match &mut book {
             Sheets::Xlsx(book) => cells_of_xlsx(book, name, &mut blocks, context),
@@ -50,7 +49,6 @@ pub(super) fn read(
                 reason,
             }),
         }
-        let _ = heading;
     }
     let properties = book.workbook_properties().unwrap_or_default();
     if matches!(format, Format::Xlsx | Format::Xlsb) {
@@ -319,7 +317,7 @@ mod tests {
             </sheetData></worksheet>"#;
         let bytes = zip_of(&[
             ("[Content_Types].xml", b"<Types/>"),
-            ("_rels/.rels", b"<Relationships/>"),
+            ("_rels/.rels", br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#),
             ("xl/workbook.xml", br#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="People" sheetId="1" r:id="rId1"/></sheets></workbook>"#),
             ("xl/_rels/workbook.xml.rels", br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#),
             ("xl/worksheets/sheet1.xml", sheet),
