@@ -210,11 +210,11 @@ pub(super) fn tidy(text: &str, kind: BlockKind) -> String {
 fn visible(line: &str) -> String {
     line.chars()
         .filter(|&c| {
-            !(c.is_control() && c != '\t')
-                && !matches!(
-                    c,
-                    '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{FFFC}'
-                )
+            let invisible = matches!(
+                c,
+                '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{FFFC}'
+            );
+            !invisible && (c == '\t' || !c.is_control())
         })
         .collect()
 }
