@@ -1,7 +1,7 @@
 //! `kenning`: find the passages that mean what you asked, in a folder of documents.
 //!
-//! Reading order: [`args`] (the command line), [`context`] (flags resolved to open things), then one
-//! file a command under [`commands`].
+//! Reading order: `args` (the command line), `context` (flags resolved to open things), then one
+//! file a command under `commands`.
 
 mod args;
 mod commands;

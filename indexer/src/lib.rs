@@ -1,8 +1,8 @@
 //! Kenning's folder indexer: walk, extract, chunk, embed, store, and do again only what changed.
 //!
-//! Reading order: [`layout`] (where an index lives), [`walk`] (which files there are), [`extract`] (a
-//! file to text), [`prepare`] (text to chunks), [`catalogue`] (what was done already), [`pipeline`]
-//! (the stages, joined), [`store`] (the last of them), [`report`] (what was done and how it went).
+//! Reading order: `layout` (where an index lives), `walk` (which files there are), `extract` (a
+//! file to text), `prepare` (text to chunks), `catalogue` (what was done already), `pipeline`
+//! (the stages, joined), `store` (the last of them), `report` (what was done and how it went).
 
 mod catalogue;
 mod embeddings;

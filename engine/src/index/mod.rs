@@ -1,7 +1,7 @@
 //! The index: one tantivy index whose segments carry a vector column.
 //!
-//! Reading order: [`schema`] (what a row is), [`writer`] (documents in), [`documents`] (rows grouped
-//! by document), [`snapshot`] (a consistent view), [`summary`] (what is in it, and whether it is sound).
+//! Reading order: `schema` (what a row is), `writer` (documents in), `documents` (rows grouped
+//! by document), `snapshot` (a consistent view), `summary` (what is in it, and whether it is sound).
 
 pub(crate) mod documents;
 mod embed;

@@ -1,8 +1,8 @@
 //! The query path: a request to ranked documents.
 //!
-//! Reading order: [`request`] (what is asked and answered), [`eligible`] (which documents may be
-//! found), [`semantic`] and [`crate::keyword::bm25`] (the legs), [`fusion`] (two rankings into one),
-//! [`rank`] (candidates to an order), [`hits`] (an order to what is shown).
+//! Reading order: `request` (what is asked and answered), `eligible` (which documents may be
+//! found), `semantic` and `crate::keyword::bm25` (the legs), `fusion` (two rankings into one),
+//! `rank` (candidates to an order), `hits` (an order to what is shown).
 
 mod eligible;
 mod error;

@@ -1,8 +1,8 @@
 //! The vector leg: a quantised column of one vector a row, scanned exactly or searched by a graph.
 //!
-//! Reading order: [`quantise`] (one vector as bytes), [`kernels`] (dot products over those bytes),
-//! [`column`] (the file and how a segment of the index writes, merges and opens it), [`scan`] (exact
-//! search), [`graph`] (approximate search for large segments).
+//! Reading order: `quantise` (one vector as bytes), `kernels` (dot products over those bytes),
+//! `column` (the file and how a segment of the index writes, merges and opens it), `scan` (exact
+//! search), `graph` (approximate search for large segments).
 
 pub(crate) mod column;
 pub(crate) mod kernels;
