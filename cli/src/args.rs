@@ -8,8 +8,10 @@ use kenning::encoder::Precision;
 /// Find the passages that mean what you asked, in a folder of documents.
 #[derive(Debug, Parser)]
 #[command(name = "kenning", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 found or done, 1 nothing found, 2 wrong usage, \
-    3 a problem with the index or the model, 4 done, but some files failed.")]
+#[command(
+    after_help = "Exit codes: 0 found or done, 1 nothing found, 2 wrong usage, \
+    3 a problem with the index or the model, 4 done, but some files failed."
+)]
 pub struct Cli {
     /// What to do; without it, on a terminal, the interactive prompt.
     #[command(subcommand)]

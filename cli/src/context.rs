@@ -53,11 +53,11 @@ pub fn find_layout(place: &WhereArgs) -> Result<Layout> {
     let here = Path::new(".");
     match Layout::find(here)? {
         Some(layout) => Ok(layout),
-        None => Err(Failure::usage(
-            "no index here or in a folder above",
-            "build one with `kenning index FOLDER`, or name one with --index DIR",
-        )
-        .as_index_problem()),
+        None => {
+            let path = std::path::absolute(here).unwrap_or_else(|_| here.to_owned());
+            let error = kenning::index::IndexError::NotFound { path };
+            Err(kenning::Error::from(error).into())
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Outcome {
     Nothing,
     /// Done, but some files failed.
     SomeFailed,
+    /// The index is damaged.
+    Damaged,
 }
 
 impl Outcome {
@@ -25,6 +27,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Nothing => 1,
             Outcome::SomeFailed => 4,
+            Outcome::Damaged => 3,
         }
     }
 }

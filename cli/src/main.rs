@@ -59,7 +59,10 @@ fn run(cli: Cli) -> failure::Result {
             Ok(Outcome::Done)
         }
         Some(Command::ExtractWorker) => {
-            kenning_indexer::extract::run_worker(std::io::stdin().lock(), std::io::stdout().lock())?;
+            kenning_indexer::extract::run_worker(
+                std::io::stdin().lock(),
+                std::io::stdout().lock(),
+            )?;
             Ok(Outcome::Done)
         }
         None if terminal::is_interactive() => commands::repl::run(global, &WhereArgs::default()),

@@ -127,7 +127,10 @@ impl Indexing {
         if !progress.walking && progress.bytes_done > 0 {
             let share = progress.bytes_done as f64 / progress.bytes_total.max(1) as f64;
             let left = self.begun.elapsed().as_secs_f64() * (1.0 / share - 1.0);
-            text += &format!("  {} left", HumanDuration(Duration::from_secs_f64(left.max(0.0))));
+            text += &format!(
+                "  {} left",
+                HumanDuration(Duration::from_secs_f64(left.max(0.0)))
+            );
         }
         text
     }

@@ -96,7 +96,11 @@ fn hit_text(hit: &SearchHit, style: Style, lines: &mut Vec<String>) {
 
 fn explain(explanation: &Explanation, score: f32, style: Style, lines: &mut Vec<String>) {
     for part in &explanation.parts {
-        let unit = if part.leg == "semantic" { "cosine" } else { "BM25" };
+        let unit = if part.leg == "semantic" {
+            "cosine"
+        } else {
+            "BM25"
+        };
         lines.push(style.dim(&format!(
             "    {:<8} {unit} {:.4} → {:.4} × {:.2} = {:.4}",
             part.leg, part.raw, part.normalised, part.weight, part.score
@@ -140,7 +144,10 @@ fn marked(word: &str, at: usize, highlights: &[[usize; 2]], style: Style) -> Str
     let end = at + word.len();
     let mut shown = String::new();
     let mut done = at;
-    for &[from, to] in highlights.iter().filter(|[from, to]| *from < end && *to > at) {
+    for &[from, to] in highlights
+        .iter()
+        .filter(|[from, to]| *from < end && *to > at)
+    {
         let (from, to) = (from.max(done), to.min(end));
         shown.push_str(&word[done - at..from - at]);
         shown.push_str(&style.mark(&word[from - at..to - at]));

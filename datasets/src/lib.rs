@@ -3,10 +3,12 @@
 //! - [`beir`] reads collections in BEIR layout, and questions on a folder of files.
 //! - [`trec`] writes and reads runs in the format that every evaluator knows.
 //! - [`metrics`] scores a run as `trec_eval` does.
+//! - [`experiment`] puts a collection to the engine.
 //! - [`significance`] says whether one run is better than another or merely lucky.
 
 pub mod beir;
 mod error;
+pub mod experiment;
 pub mod metrics;
 mod qrels;
 pub mod significance;

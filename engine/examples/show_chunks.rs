@@ -8,7 +8,8 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use kenning::chunk::{ChunkOptions, Tokens, chunk};
+use kenning::chunk::{ChunkOptions, chunk};
+use kenning::encoder::Tokens;
 use kenning::{Document, Structure};
 use tokenizers::Tokenizer;
 
@@ -21,7 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut value = || arguments.next().ok_or("a value is missing");
         match argument.as_str() {
             "--tokenizer" => {
-                tokenizer = Some(Tokenizer::from_file(value()?).map_err(|e| e.to_string())?);
+                let mut read = Tokenizer::from_file(value()?).map_err(|e| e.to_string())?;
+                read.with_padding(None);
+                read.with_truncation(None).map_err(|e| e.to_string())?;
+                tokenizer = Some(read);
             }
             "--max" => max = value()?.parse()?,
             "--target" => target = Some(value()?.parse()?),

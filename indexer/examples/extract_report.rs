@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use kenning::document::Structure;
-use kenning_indexer::extract::{ExtractError, Extracted, Extractor, Limits, WorkerCommand, run_worker};
+use kenning_indexer::extract::{
+    ExtractError, Extracted, Extractor, Limits, WorkerCommand, run_worker,
+};
 
 #[derive(Default)]
 struct Row {
@@ -25,8 +27,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if arguments.first().is_some_and(|first| first == "--worker") {
         return Ok(run_worker(std::io::stdin(), std::io::stdout())?);
     }
-    let folder = arguments.first().ok_or("usage: extract_report FOLDER [--show NAME]")?;
-    let show = arguments.get(2).map(|name| name.to_string_lossy().into_owned());
+    let folder = arguments
+        .first()
+        .ok_or("usage: extract_report FOLDER [--show NAME]")?;
+    let show = arguments
+        .get(2)
+        .map(|name| name.to_string_lossy().into_owned());
     let extractor = Extractor::new(Limits::default()).with_worker(WorkerCommand {
         program: std::env::current_exe()?,
         arguments: vec!["--worker".into()],
@@ -47,7 +53,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             print(&name, &result);
             continue;
         }
-        let extension = path.extension().map(|end| end.to_string_lossy().to_lowercase());
+        let extension = path
+            .extension()
+            .map(|end| end.to_string_lossy().to_lowercase());
         let row = rows.entry(extension.unwrap_or_default()).or_default();
         row.files += 1;
         if seconds > row.slowest {
@@ -57,8 +65,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match result {
             Ok(found) => {
                 row.text += 1;
-                row.bytes += found.parts.iter().map(|part| part.text.len()).sum::<usize>();
-                warnings.extend(found.warnings.iter().map(|warning| format!("{name}: {warning}")));
+                row.bytes += found
+                    .parts
+                    .iter()
+                    .map(|part| part.text.len())
+                    .sum::<usize>();
+                warnings.extend(
+                    found
+                        .warnings
+                        .iter()
+                        .map(|warning| format!("{name}: {warning}")),
+                );
             }
             Err(error) => {
                 *row.reasons.entry(reason(&error)).or_default() += 1;
@@ -113,9 +130,16 @@ fn reason(error: &ExtractError) -> &'static str {
 }
 
 fn table(rows: &BTreeMap<String, Row>) {
-    println!("{:8} {:>5} {:>5} {:>9} {:>8}  slowest file / without text", "ending", "files", "text", "bytes", "slowest");
+    println!(
+        "{:8} {:>5} {:>5} {:>9} {:>8}  slowest file / without text",
+        "ending", "files", "text", "bytes", "slowest"
+    );
     for (extension, row) in rows {
-        let reasons: Vec<String> = row.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let reasons: Vec<String> = row
+            .reasons
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"))
+            .collect();
         println!(
             "{extension:8} {:5} {:5} {:9} {:7.3}s  {} / {}",
             row.files,
@@ -135,20 +159,33 @@ fn print(name: &str, result: &Result<Extracted, ExtractError>) {
     match result {
         Err(error) => println!("=== {name}: {error}"),
         Ok(found) => {
-            println!("=== {name}: {} {}", found.format.name(), found.encoding.unwrap_or_default());
+            println!(
+                "=== {name}: {} {}",
+                found.format.name(),
+                found.encoding.unwrap_or_default()
+            );
             for part in &found.parts {
-                println!("--- {:?} {:?} {:?}", part.fragment, part.title, part.metadata);
+                println!(
+                    "--- {:?} {:?} {:?}",
+                    part.fragment, part.title, part.metadata
+                );
                 match &part.structure {
                     Structure::Blocks(blocks) => {
                         for block in blocks {
-                            let page = block.page.map(|page| format!("@{page}")).unwrap_or_default();
+                            let page = block
+                                .page
+                                .map(|page| format!("@{page}"))
+                                .unwrap_or_default();
                             println!("{:?}{page}: {}", block.kind, &part.text[block.span.clone()]);
                         }
                     }
                     other => println!("{other:?}\n{}", part.text),
                 }
             }
-            found.warnings.iter().for_each(|warning| println!("warning: {warning}"));
+            found
+                .warnings
+                .iter()
+                .for_each(|warning| println!("warning: {warning}"));
         }
     }
 }

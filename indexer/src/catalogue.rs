@@ -46,6 +46,8 @@ pub enum Outcome {
         chunks: u64,
         /// Their tokens; all are embedded.
         tokens: u64,
+        /// Keys of their embeddings in hex, one after the other; unknown after a rebuild.
+        keys: String,
     },
     /// It holds no text that could be searched.
     Skipped {
@@ -162,6 +164,12 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Throws the file states away and rebuilds them from the index; embeddings stay.
+    pub fn rebuild_in(folder: &Path, index: &Index) -> Result<()> {
+        let catalogue = Self::open(folder, index)?;
+        catalogue.rebuild(&index.snapshot()?)
+    }
+
     /// The cache of embeddings.
     pub(crate) fn embeddings(&self) -> &Embeddings {
         &self.embeddings
@@ -204,7 +212,11 @@ impl Catalogue {
     }
 
     /// Records what the commit `generation` holds; after the commit. `None` forgets a file.
-    pub fn record(&self, changes: &BTreeMap<String, Option<FileState>>, generation: u64) -> Result<()> {
+    pub fn record(
+        &self,
+        changes: &BTreeMap<String, Option<FileState>>,
+        generation: u64,
+    ) -> Result<()> {
         let mut batch = sled::Batch::default();
         for (id, state) in changes {
             match state {
@@ -255,6 +267,7 @@ fn note(files: &mut BTreeMap<String, Option<FileState>>, id: String, document: S
                 documents: Vec::new(),
                 chunks: 0,
                 tokens: 0,
+                keys: String::new(),
             },
         })
     };
@@ -265,6 +278,7 @@ fn note(files: &mut BTreeMap<String, Option<FileState>>, id: String, document: S
                 documents,
                 chunks,
                 tokens,
+                ..
             },
         ..
     }) = entry

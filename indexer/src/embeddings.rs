@@ -67,6 +67,22 @@ impl Embeddings {
     }
 }
 
+/// Keys as hex, one after the other.
+pub fn to_hex(keys: &[Key]) -> String {
+    let digits = keys.iter().flatten().map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
+/// The keys in a text that [`to_hex`] made; what is no key is left out.
+pub fn from_hex(text: &str) -> impl Iterator<Item = Key> + '_ {
+    text.as_bytes()
+        .chunks_exact(2 * size_of::<Key>())
+        .filter_map(|digits| {
+            let number = u128::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+            Some(number.to_be_bytes())
+        })
+}
+
 fn storage(error: sled::Error) -> Error {
     IndexError::from(std::io::Error::other(error)).into()
 }
@@ -113,5 +129,12 @@ mod tests {
         assert_eq!(encode(&back), encode(&vector));
         assert_eq!(decode(&encode(&vector), 63), None);
         assert_eq!(decode(&[1, 2], 0), None);
+    }
+
+    #[test]
+    fn keys_go_through_hex_and_back() {
+        let keys = [[7u8; 16], [0; 16], *b"0123456789abcdef"];
+        assert_eq!(from_hex(&to_hex(&keys)).collect::<Vec<_>>(), keys);
+        assert_eq!(from_hex("xy").count(), 0);
     }
 }

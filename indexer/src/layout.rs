@@ -49,6 +49,20 @@ impl Layout {
         self.folder.join("catalogue")
     }
 
+    /// Size of all files of the index, in bytes.
+    pub fn disk_bytes(&self) -> u64 {
+        fn size(folder: &Path) -> u64 {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let sizes = entries.map(|entry| match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+                Ok(metadata) => metadata.len(),
+                Err(_) => 0,
+            });
+            sizes.sum()
+        }
+        size(&self.folder)
+    }
+
     /// Whether something was indexed here.
     pub fn exists(&self) -> bool {
         self.folder.join(SETTINGS).is_file()
@@ -65,7 +79,9 @@ impl Layout {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let path = folder.to_owned();
-                return Err(kenning::Error::from(kenning::index::IndexError::NotFound { path }).into());
+                return Err(
+                    kenning::Error::from(kenning::index::IndexError::NotFound { path }).into(),
+                );
             }
             Err(error) => return Err(IndexerError::io("read", path, error)),
         };
@@ -164,13 +180,24 @@ impl Layout {
         let inside = self.folder.parent() == Some(&self.base);
         let settings = Settings {
             // So that a folder can be moved with its index.
-            base: if inside { "..".into() } else { self.base.clone() },
-            roots: self.roots.iter().map(|root| relative(root, &self.base)).collect(),
+            base: if inside {
+                "..".into()
+            } else {
+                self.base.clone()
+            },
+            roots: self
+                .roots
+                .iter()
+                .map(|root| relative(root, &self.base))
+                .collect(),
         };
         let path = self.folder.join(SETTINGS);
         let text = serde_json::to_string_pretty(&settings).map_err(|error| {
             let reason = error.to_string();
-            IndexerError::Settings { path: path.clone(), reason }
+            IndexerError::Settings {
+                path: path.clone(),
+                reason,
+            }
         })?;
         let fresh = self.folder.join("settings.json.new");
         std::fs::write(&fresh, text).map_err(io("write", &fresh))?;
@@ -265,7 +292,10 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folder = absolute(temp.path()).unwrap();
         std::fs::create_dir_all(folder.join("a/b")).unwrap();
-        Layout::for_paths(std::slice::from_ref(&folder), None).unwrap().save().unwrap();
+        Layout::for_paths(std::slice::from_ref(&folder), None)
+            .unwrap()
+            .save()
+            .unwrap();
         let below = Layout::for_paths(&[folder.join("a/b")], None).unwrap();
         assert_eq!(below.folder, folder.join(FOLDER));
         assert_eq!(below.roots, [folder]);
@@ -285,14 +315,20 @@ mod tests {
         let more = Layout::for_paths(&[top.join("three")], Some(&index)).unwrap();
         assert_eq!(more.roots.len(), 3);
         assert_eq!(more.id(&top.join("one/x.md")), "x.md");
-        assert_eq!(more.id(&top.join("two/x.md")), top.join("two/x.md").to_str().unwrap());
+        assert_eq!(
+            more.id(&top.join("two/x.md")),
+            top.join("two/x.md").to_str().unwrap()
+        );
     }
 
     #[test]
     fn a_missing_path_is_named() {
         let missing = [PathBuf::from("no/such/folder")];
         let error = Layout::for_paths(&missing, None).unwrap_err();
-        assert_eq!(error.to_string(), "there is no file or folder no/such/folder");
+        assert_eq!(
+            error.to_string(),
+            "there is no file or folder no/such/folder"
+        );
     }
 
     #[cfg(unix)]

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`layout`] (where an index lives), [`walk`] (which files there are), [`extract`] (a
 //! file to text), [`prepare`] (text to chunks), [`catalogue`] (what was done already), [`pipeline`]
-//! (the stages, joined), [`report`] (what was done and how it went).
+//! (the stages, joined), [`store`] (the last of them), [`report`] (what was done and how it went).
 
 mod catalogue;
 mod embeddings;
@@ -13,11 +13,14 @@ mod pipeline;
 mod plan;
 mod prepare;
 mod report;
+mod store;
+mod tidy;
 mod walk;
 
 pub use catalogue::{Catalogue, FileState, Outcome};
 pub use error::{IndexerError, Result};
 pub use layout::{FOLDER, Layout, Settings};
-pub use pipeline::{Job, Options, index, remove};
+pub use pipeline::{Job, Options, index};
 pub use plan::{Plan, plan};
 pub use report::{Failure, Progress, Report};
+pub use tidy::{optimize, remove};

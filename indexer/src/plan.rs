@@ -17,6 +17,8 @@ use crate::{Catalogue, Layout};
 const SAMPLE_TOKENS: usize = 4_000;
 /// Bytes on disk for a token of text, its postings and its stored form, as measured on English prose.
 const TEXT_BYTES_PER_TOKEN: u64 = 8;
+/// Memory of a run besides the model, as measured on folders of some thousand files.
+const RUN_MEMORY: u64 = 400 << 20;
 /// Bytes for a vector in the cache, besides two for each component.
 const CACHE_OVERHEAD: u64 = 64;
 
@@ -43,7 +45,7 @@ pub struct Plan {
     pub seconds: f64,
     /// What the index and its cache would need on disk for these chunks, in bytes.
     pub disk_bytes: u64,
-    /// What the model needs in memory, in bytes; a run needs some 300 MB more.
+    /// What a run needs in memory, in bytes: the model's weights and what was measured besides.
     pub memory_bytes: u64,
 }
 
@@ -55,12 +57,8 @@ pub fn plan(
     catalogue: Option<&Catalogue>,
     layout: &Layout,
     options: &Options,
-    model_bytes: u64,
 ) -> Result<Plan> {
-    let mut plan = Plan {
-        memory_bytes: model_bytes,
-        ..Plan::default()
-    };
+    let mut plan = Plan::default();
     let reader = Reader {
         extractor: &options.extractor,
         encoder,
@@ -113,6 +111,7 @@ pub fn plan(
         plan.tokens_per_second = sampled as f64 / begun.elapsed().as_secs_f64();
         plan.seconds = plan.tokens as f64 / plan.tokens_per_second;
     }
+    plan.memory_bytes = encoder.weight_bytes() + RUN_MEMORY;
     let dimension = encoder.spec().dimension as u64;
     // A row holds two bytes a component, and so does the cache.
     plan.disk_bytes =

@@ -1,6 +1,5 @@
 //! One file to chunks that are ready to be embedded.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kenning::chunk::Chunk;
@@ -9,6 +8,7 @@ use kenning::index::chunk;
 use kenning::{Document, Metadata, Value};
 
 use crate::catalogue::FileState;
+use crate::embeddings::Key;
 use crate::extract::{ExtractError, Extracted, Extractor, Part};
 use crate::walk::Found;
 
@@ -25,6 +25,8 @@ pub struct Prepared {
     pub hash: String,
     /// What it gave.
     pub content: Content,
+    /// Keys of the embeddings of its chunks, once they are known.
+    pub keys: Vec<Key>,
 }
 
 /// What a file gave.
@@ -54,6 +56,8 @@ pub struct Chunked {
     pub title: String,
     /// Facts about it.
     pub metadata: Metadata,
+    /// Its tokens, as counted before it was cut.
+    pub tokens: u64,
     /// Its chunks; spans refer to the file where the text is a copy of it.
     pub chunks: Vec<Chunk>,
 }
@@ -78,6 +82,7 @@ impl Reader<'_> {
             read,
             hash,
             content,
+            keys: Vec::new(),
         }
     }
 
@@ -172,6 +177,7 @@ impl Reader<'_> {
             id: document.id,
             title: document.title,
             metadata: document.metadata,
+            tokens: chunked.tokens,
             chunks: chunked.chunks,
         })
     }
@@ -215,15 +221,13 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
-}
-
-/// The name of a file for people, where it gives itself no title.
-pub fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

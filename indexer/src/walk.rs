@@ -122,7 +122,13 @@ mod tests {
             _ => None,
         });
         entries
-            .map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())
+            .map(|path| {
+                path.strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect()
     }
 
@@ -160,7 +166,11 @@ mod tests {
         std::os::unix::fs::symlink(temp.path(), temp.path().join("loop")).unwrap();
         let entries: Vec<Entry> = walk(temp.path(), WalkOptions::default()).collect();
         assert_eq!(entries.len(), 2);
-        assert!(entries.iter().any(|entry| matches!(entry, Entry::Special(_))));
+        assert!(
+            entries
+                .iter()
+                .any(|entry| matches!(entry, Entry::Special(_)))
+        );
     }
 
     #[test]

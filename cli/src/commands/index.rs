@@ -128,10 +128,17 @@ pub fn summarise(report: &Report, global: &Global) {
 
 fn list(what: &str, files: &[FileFailure]) {
     for file in files.iter().take(SHOWN) {
-        say(&format!("{what}: {}: {}", one_line(&file.path), one_line(&file.reason)));
+        say(&format!(
+            "{what}: {}: {}",
+            one_line(&file.path),
+            one_line(&file.reason)
+        ));
     }
     if files.len() > SHOWN {
-        say(&format!("… and {} more; --json lists all", files.len() - SHOWN));
+        say(&format!(
+            "… and {} more; --json lists all",
+            files.len() - SHOWN
+        ));
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) fn pieces(
     limit: usize,
     tokenize: &dyn Fn(&str) -> Result<Tokens>,
 ) -> Result<Vec<Piece>> {
-    let mut pieces = Vec::with_capacity(parts.len());
+    let mut pieces: Vec<Piece> = Vec::with_capacity(parts.len());
+    let mut headings = 0; // the weight of those that stand directly before
     for (index, part) in parts.iter().enumerate() {
         let end = parts
             .get(index + 1)
@@ -61,6 +62,8 @@ pub(super) fn pieces(
             index,
             place: sections.place(index),
             limit,
+            // Headings share a chunk with the beginning of what they name.
+            room: limit - if headings * 2 <= limit { headings } else { 0 },
             end,
             atoms: Vec::new(),
             ids: Vec::new(),
@@ -68,6 +71,10 @@ pub(super) fn pieces(
             pieces: &mut pieces,
         };
         cutter.run(tokenize)?;
+        headings = match (part.kind, pieces.last()) {
+            (BlockKind::Heading(_), Some(piece)) => headings + piece.weight,
+            _ => 0,
+        };
     }
     Ok(pieces)
 }
@@ -91,7 +98,10 @@ struct Cutter<'a> {
     part: &'a Part,
     index: usize,
     place: Place,
+    /// How many tokens fit in a chunk.
     limit: usize,
+    /// How many tokens a piece should have at most.
+    room: usize,
     /// Where the next part begins.
     end: usize,
     atoms: Vec<Atom>,
@@ -114,14 +124,14 @@ impl Cutter<'_> {
             }
             let known = self.atoms.len();
             self.read(window.clone(), tokenize(words)?)?;
-            if last > 0 || self.weight() > self.limit {
+            if last > 0 || self.weight() > self.room {
                 self.grade(known, window);
             }
             if number < last {
-                self.cut(4 * self.limit);
+                self.cut(4 * self.room);
             }
         }
-        self.cut(self.limit);
+        self.cut(self.room);
         self.emit(self.atoms.len());
         Ok(())
     }
@@ -141,7 +151,7 @@ impl Cutter<'_> {
             let first = self.atoms.len() == known;
             let apart = start >= reached && start < window.end && text.is_char_boundary(start);
             match self.atoms.last_mut() {
-                Some(atom) if !first && !(apart && start > atom.start) => {
+                Some(atom) if !(first || apart && start > atom.start) => {
                     atom.tokens += 1;
                     atom.end = atom.end.max(end).min(window.end);
                 }
@@ -181,7 +191,7 @@ impl Cutter<'_> {
                 });
             }
             let bytes = (next - atom.start).div_ceil(TOKEN_BYTES);
-            atom.weight = atom.tokens.max(bytes).min(self.limit);
+            atom.weight = atom.tokens.max(bytes.min(self.room));
             next = atom.start;
         }
         Ok(())
@@ -206,7 +216,7 @@ impl Cutter<'_> {
         let mut from = 0;
         let mut cuts = Vec::new();
         while left > most {
-            let to = from + best_cut(&self.atoms[from..], left, self.limit);
+            let to = from + best_cut(&self.atoms[from..], left, self.room);
             left -= self.atoms[from..to]
                 .iter()
                 .map(|atom| atom.weight)

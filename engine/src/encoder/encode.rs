@@ -20,6 +20,7 @@ use crate::{Error, Result};
 pub struct Encoder {
     spec: EncoderSpec,
     vocabulary: usize,
+    weight_bytes: u64,
     tokenizer: TextTokenizer,
     passage_prompt: Vec<u32>,
     model: Box<dyn Architecture>,
@@ -126,6 +127,7 @@ impl Encoder {
                 tokenizer_sha256: tokenizer.sha256.clone(),
                 precision: options.precision.unwrap_or(Precision::F32),
             },
+            weight_bytes: weights.bytes(),
             vocabulary: shape.vocabulary,
             tokenizer,
             passage_prompt,
@@ -137,6 +139,11 @@ impl Encoder {
     /// What decides this encoder's vectors.
     pub fn spec(&self) -> &EncoderSpec {
         &self.spec
+    }
+
+    /// Size of the weights on disk, in bytes.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
     }
 
     /// How many worker threads it has.

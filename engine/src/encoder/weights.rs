@@ -93,6 +93,11 @@ impl Weights {
         Ok(Weights { files })
     }
 
+    /// Size of the files in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+    }
+
     /// SHA-256 of the one file in hex, or of the shards' hashes in hex, one a line, in order of name.
     pub fn sha256(&self) -> String {
         match self.files.as_slice() {

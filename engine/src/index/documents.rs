@@ -79,7 +79,8 @@ impl Documents {
                 let share = u64::from(place) * u64::from(sections) / u64::from(rows);
                 let section = base + share as u32;
                 self.section_of_row[(first + place) as usize] = section;
-                self.section_lengths[section as usize] += self.row_lengths[(first + place) as usize];
+                self.section_lengths[section as usize] +=
+                    self.row_lengths[(first + place) as usize];
             }
         }
         self.sections.push(self.section_lengths.len() as u32);

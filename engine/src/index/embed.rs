@@ -13,11 +13,16 @@ pub fn chunk_options(encoder: &Encoder) -> ChunkOptions {
     ChunkOptions::new(encoder.spec().max_tokens.saturating_sub(overhead))
 }
 
-/// Cuts a document into chunks that `encoder` can read.
+/// Cuts a document into chunks that `encoder` can read. The title of a document without text is its text.
 ///
 /// # Errors
 /// [`crate::Error::Chunk`] for blocks that do not lie in the text.
 pub fn chunk(encoder: &Encoder, document: &Document) -> Result<Chunked> {
+    if document.text.trim().is_empty() && !document.title.trim().is_empty() {
+        // A document that is only a title is found by it.
+        let title = Document::new(&document.id, &document.title);
+        return chunk(encoder, &title);
+    }
     chunk::chunk(document, &chunk_options(encoder), &|text| {
         encoder.tokenize(text)
     })
@@ -54,6 +59,7 @@ pub fn embed(encoder: &Encoder, documents: Vec<Document>) -> Result<Vec<Embedded
         metadata: document.metadata,
         embeddings: vectors.by_ref().take(chunked.chunks.len()).collect(),
         chunks: chunked.chunks,
+        tokens: chunked.tokens,
         language: None,
         state: None,
     });

@@ -10,9 +10,15 @@ use tantivy::directory::error::LockError;
 #[non_exhaustive]
 pub enum IndexError {
     /// There is no index where one was expected.
-    #[error("no index at {}", path.display())]
+    #[error("no index at {} or above", path.display())]
     NotFound {
         /// The folder that was to hold it.
+        path: PathBuf,
+    },
+    /// There is an index where a new one was to be made.
+    #[error("there is an index at {} already", path.display())]
+    Exists {
+        /// The folder that holds it.
         path: PathBuf,
     },
     /// The index was built with another encoder than the one at hand.
@@ -66,7 +72,10 @@ impl IndexError {
     /// One line that tells the user what to do, where something can be done.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            IndexError::NotFound { .. } => "build one with `kenning index FOLDER`",
+            IndexError::NotFound { .. } => {
+                "build one with `kenning index FOLDER`, or name one with --index DIR"
+            }
+            IndexError::Exists { .. } => "open it, or choose another folder",
             IndexError::OtherEncoder { .. } => {
                 "choose the index's own model with --model, or build a new index"
             }

@@ -1,7 +1,7 @@
 //! The index: one tantivy index whose segments carry a vector column.
 //!
 //! Reading order: [`schema`] (what a row is), [`writer`] (documents in), [`documents`] (rows grouped
-//! by document), [`snapshot`] (a consistent view).
+//! by document), [`snapshot`] (a consistent view), [`summary`] (what is in it, and whether it is sound).
 
 pub(crate) mod documents;
 mod embed;
@@ -9,6 +9,7 @@ mod error;
 mod merge_policy;
 pub(crate) mod schema;
 pub(crate) mod snapshot;
+mod summary;
 mod writer;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
+pub use summary::{Audit, Problem, Summary};
 pub use writer::{EmbeddedDocument, IndexWriter};
 
 /// An index of documents, on disk or in memory. Cheap to clone; clones are the same index.
@@ -50,9 +52,12 @@ impl Index {
     /// Creates an empty index in `folder`, which is made if need be and must not hold one already.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] if the folder cannot be made, [`IndexError::Storage`] if it holds an
-    /// index.
+    /// [`crate::Error::Io`] if the folder cannot be made, [`IndexError::Exists`] if it holds an index.
     pub fn create(folder: &Path, encoder: &EncoderSpec) -> Result<Self> {
+        if Self::exists(folder) {
+            let path = folder.to_owned();
+            return Err(IndexError::Exists { path }.into());
+        }
         std::fs::create_dir_all(folder)
             .map_err(|error| crate::Error::io("create the folder", folder, error))?;
         let directory = MmapDirectory::open(folder)

@@ -5,6 +5,8 @@
 //! | `id` | term, column | every row | the document's id; deletes go by it |
 //! | `chunk` | column | every row | the chunk's ordinal; 0 begins a document |
 //! | `length` | column | every row | terms of the row's body that count for BM25 |
+//! | `tokens` | column | every row | tokens of the document in the chunk |
+//! | `whole` | column | first row | tokens of the whole document, as counted before it was cut |
 //! | `language` | term | every row | the language its words were stemmed in |
 //! | `body` | postings, positions | every row | the terms of the chunk's heading path and text |
 //! | `title` | postings, positions | every row | the terms of the chunk's heading path |
@@ -87,6 +89,8 @@ pub struct Fields {
     pub id: Field,
     pub chunk: Field,
     pub length: Field,
+    pub tokens: Field,
+    pub whole: Field,
     pub language: Field,
     pub body: Field,
     pub title: Field,
@@ -112,6 +116,8 @@ pub fn build(spec: &IndexSpec) -> Result<(Schema, Fields), IndexError> {
         id: schema.add_text_field("id", STRING | FAST),
         chunk: schema.add_u64_field("chunk", FAST),
         length: schema.add_u64_field("length", FAST),
+        tokens: schema.add_u64_field("tokens", FAST),
+        whole: schema.add_u64_field("whole", FAST),
         language: schema.add_text_field("language", STRING),
         body: schema.add_text_field("body", terms.clone()),
         title: schema.add_text_field("title", terms),
@@ -153,6 +159,8 @@ pub fn read(schema: &Schema) -> Result<(IndexSpec, Fields), IndexError> {
         id: field("id")?,
         chunk: field("chunk")?,
         length: field("length")?,
+        tokens: field("tokens")?,
+        whole: field("whole")?,
         language: field("language")?,
         body: field("body")?,
         title: field("title")?,

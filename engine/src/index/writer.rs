@@ -42,6 +42,8 @@ pub struct EmbeddedDocument {
     pub chunks: Vec<Chunk>,
     /// One vector of unit length for each chunk.
     pub embeddings: Vec<Vec<f32>>,
+    /// The document's tokens, as counted before it was cut; the chunks must hold as many.
+    pub tokens: u64,
     /// The language to stem in; detected from the text where it is `None`.
     pub language: Option<Language>,
     /// Whatever the caller wants to find again with the document.
@@ -117,8 +119,8 @@ impl IndexWriter {
     /// the one of the same id.
     ///
     /// # Errors
-    /// [`IndexError::Document`] for an empty or overlong id and for vectors that are missing, of the
-    /// wrong dimension, not finite or not of unit length.
+    /// [`IndexError::Document`] for an empty or overlong id, for chunks that do not hold all tokens, and
+    /// for vectors that are missing, of the wrong dimension, not finite or not of unit length.
     pub fn add(&mut self, document: EmbeddedDocument) -> Result<()> {
         self.check(&document)?;
         let id = self.id_term(&document.id);
@@ -201,6 +203,11 @@ impl IndexWriter {
         if chunks != vectors {
             return refuse(format!("{chunks} chunks and {vectors} vectors"));
         }
+        let held: u64 = document.chunks.iter().map(|c| u64::from(c.tokens)).sum();
+        if held != document.tokens {
+            let tokens = document.tokens;
+            return refuse(format!("its chunks hold {held} of its {tokens} tokens"));
+        }
         let dimension = self.index.spec().encoder.dimension;
         for vector in &document.embeddings {
             if vector.len() != dimension {
@@ -210,8 +217,7 @@ impl IndexWriter {
                 ));
             }
             let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-            // Written so that a norm that is not a number is refused.
-            if !((norm - 1.0).abs() < 1e-3) {
+            if !norm.is_finite() || (norm - 1.0).abs() > 1e-3 {
                 return refuse(format!("a vector has length {norm}, expected 1"));
             }
         }
@@ -228,7 +234,7 @@ impl IndexWriter {
         let stored = StoredDocument {
             title: document.title,
             chunks: document.chunks.len() as u32,
-            tokens: document.chunks.iter().map(|c| u64::from(c.tokens)).sum(),
+            tokens: document.tokens,
             metadata: document.metadata,
             state: document.state,
         };
@@ -241,7 +247,9 @@ impl IndexWriter {
             row.add_text(fields.language, language.code());
             row.add_custom(fields.embedding, &to_bytes(&embedding));
             add_terms(&mut row, &fields, &analyser, &chunk);
+            row.add_u64(fields.tokens, u64::from(chunk.tokens));
             if ordinal == 0 {
+                row.add_u64(fields.whole, stored.tokens);
                 row.add_text(fields.document, to_json(&stored)?);
                 row.add_object(fields.facts, facts(&stored.metadata));
             }

@@ -193,7 +193,13 @@ impl KeywordScores {
         let explained = sections.map(|section| self.explain_section(segment, address, section));
         let total = |terms: &[TermScore]| terms.iter().map(|term| term.score).sum::<f32>();
         explained
-            .reduce(|best, next| if total(&next) > total(&best) { next } else { best })
+            .reduce(|best, next| {
+                if total(&next) > total(&best) {
+                    next
+                } else {
+                    best
+                }
+            })
             .unwrap_or_default()
     }
 
@@ -207,7 +213,9 @@ impl KeywordScores {
         let length = segment.documents.section_length(section) as f32;
         let terms = self.looked.iter().map(|looked| {
             let found = within(&looked.occurrences[address.segment as usize], &rows);
-            let here = found.iter().filter(|o| segment.documents.section_of_row(o.row) == section);
+            let here = found
+                .iter()
+                .filter(|o| segment.documents.section_of_row(o.row) == section);
             let frequency: u32 = here.map(|occurrence| occurrence.count).sum();
             TermScore {
                 term: looked.term.word.clone(),

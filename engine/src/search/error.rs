@@ -31,6 +31,14 @@ pub enum QueryError {
         /// What the index holds.
         expected: usize,
     },
+    /// A document has no passage at or after a line.
+    #[error("{id} has no passage at line {line} or after it")]
+    NoLine {
+        /// The document.
+        id: String,
+        /// The line.
+        line: u32,
+    },
     /// There is no document of this id.
     #[error("no document {id:?} in the index")]
     NoDocument {
@@ -50,6 +58,7 @@ impl QueryError {
             QueryError::UnknownFact { .. } => {
                 "path and ext are always known; `kenning status` lists the other facts"
             }
+            QueryError::NoLine { .. } => "lines are counted from 1",
             QueryError::NoDocument { .. } => "`kenning status` tells what is indexed",
             QueryError::Dimension { .. } => "embed the query with the index's own encoder",
         };

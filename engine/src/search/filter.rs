@@ -414,7 +414,7 @@ mod tests {
             ("year", 4),
             ("year>", 5),
             ("(year=1", 7),
-            ("year=1 or", 7),
+            ("year=1 or", 9),
             ("path:\"x", 5),
             ("year=1)", 6),
             ("path:[", 6),

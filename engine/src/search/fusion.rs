@@ -217,8 +217,14 @@ mod tests {
 
     #[test]
     fn convex_sums_are_between_0_and_1() {
-        assert_eq!(totals(Fusion::Convex { semantic: 1.0 }, &LEGS), [1.0, 0.8, 0.0]);
-        assert_eq!(totals(Fusion::Convex { semantic: 0.0 }, &LEGS), [0.0, 1.0, 0.5]);
+        assert_eq!(
+            totals(Fusion::Convex { semantic: 1.0 }, &LEGS),
+            [1.0, 0.8, 0.0]
+        );
+        assert_eq!(
+            totals(Fusion::Convex { semantic: 0.0 }, &LEGS),
+            [0.0, 1.0, 0.5]
+        );
         let half = totals(Fusion::Convex { semantic: 0.5 }, &LEGS);
         assert!((half[1] - 0.9).abs() < 1e-6 && (half[0] - 0.5).abs() < 1e-6);
     }

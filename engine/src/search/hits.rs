@@ -42,7 +42,11 @@ impl Ranking<'_> {
     ) -> Result<SearchHit> {
         let stored = self.snapshot.stored_document(ranked.address)?;
         let mut passages = Vec::new();
-        for row in self.best_rows(&ranked, request.passages.max(1)) {
+        let rows = match request.passages {
+            0 => Vec::new(),
+            count => self.best_rows(&ranked, count),
+        };
+        for row in rows {
             let chunk = self
                 .snapshot
                 .stored_chunk(ranked.address.segment, row.row)?;

@@ -12,6 +12,7 @@ mod hits;
 mod rank;
 mod request;
 mod semantic;
+mod similar;
 mod snippet;
 
 use std::time::Instant;

@@ -166,7 +166,11 @@ impl Ranking<'_> {
         let bound = self.keyword.map_or(0.0, |leg| leg.upper_bound());
         ranked.iter().any(|r| {
             let cosine = r.legs.semantic.unwrap_or_default();
-            let coverage = if bound > 0.0 { r.legs.keyword / bound } else { 0.0 };
+            let coverage = if bound > 0.0 {
+                r.legs.keyword / bound
+            } else {
+                0.0
+            };
             match (self.semantic, self.keyword) {
                 (Some(_), Some(_)) => cosine + coverage >= RELEVANT,
                 (Some(_), None) => cosine >= RELEVANT_COSINE,

@@ -47,7 +47,7 @@ pub struct SearchRequest {
     pub limit: usize,
     /// How many of the best to leave out first.
     pub offset: usize,
-    /// How many passages of each document to return, at least one.
+    /// How many passages of each document to return; with 0 only the ranking.
     pub passages: usize,
     /// Which documents may be found.
     pub filter: Option<Filter>,

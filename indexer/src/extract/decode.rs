@@ -206,14 +206,20 @@ mod tests {
         assert_eq!(decode(&wide, None).unwrap().text, text);
         let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(decode(&wide, None).unwrap().text, text);
-        let wide: Vec<u8> = text.chars().flat_map(|c| (c as u32).to_be_bytes()).collect();
+        let wide: Vec<u8> = text
+            .chars()
+            .flat_map(|c| (c as u32).to_be_bytes())
+            .collect();
         assert_eq!(decode(&wide, None).unwrap().text, text);
     }
 
     #[test]
     fn binary_is_refused() {
-        assert_eq!(name(b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"), Err(ExtractError::Binary));
-        let noise: Vec<u8> = (0..4000u32).map(|n| (n * 7919 >> 3) as u8 | 1).collect();
+        assert_eq!(
+            name(b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"),
+            Err(ExtractError::Binary)
+        );
+        let noise: Vec<u8> = (0..4000u32).map(|n| ((n * 7919) >> 3) as u8 | 1).collect();
         assert_eq!(name(&noise), Err(ExtractError::Binary));
     }
 
@@ -222,7 +228,15 @@ mod tests {
         let html = b"<html><meta http-equiv=x content='text/html; charset=windows-1253'>\xE1\xE2";
         let declared = declared_in_html(html);
         assert_eq!(declared.as_deref(), Some("windows-1253"));
-        assert!(decode(html, declared.as_deref()).unwrap().text.ends_with("αβ"));
-        assert_eq!(declared_in_xml(b"<?xml version='1.0' encoding='KOI8-R'?>").unwrap(), "KOI8-R");
+        assert!(
+            decode(html, declared.as_deref())
+                .unwrap()
+                .text
+                .ends_with("αβ")
+        );
+        assert_eq!(
+            declared_in_xml(b"<?xml version='1.0' encoding='KOI8-R'?>").unwrap(),
+            "KOI8-R"
+        );
     }
 }

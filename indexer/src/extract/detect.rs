@@ -40,19 +40,35 @@ fn by_magic(bytes: &[u8]) -> Option<Format> {
     }
     // A PDF may have other bytes before it, but an XML or text that quotes "%PDF" is none.
     if let Some(at) = head.windows(5).position(|window| window == b"%PDF-")
-        && (at == 0 || !head[..at].iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
-            || bytes.windows(5).rev().take(4096).any(|window| window == b"%%EOF"))
+        && (at == 0
+            || !head[..at]
+                .iter()
+                .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+            || bytes
+                .windows(5)
+                .rev()
+                .take(4096)
+                .any(|window| window == b"%%EOF"))
     {
         return Some(Format::Pdf);
     }
     // The first record of a workbook of Excel 2, 3, 4: BOF, its length, its version.
-    if bytes.len() > 8 && bytes[0] == 0x09 && [0x00, 0x02, 0x04].contains(&bytes[1]) && bytes[3] == 0
+    if bytes.len() > 8
+        && bytes[0] == 0x09
+        && [0x00, 0x02, 0x04].contains(&bytes[1])
+        && bytes[3] == 0
         && [4, 6].contains(&bytes[2])
     {
         return Some(Format::Biff);
     }
     let archives: [&[u8]; 7] = [
-        b"\x1F\x8B", b"BZh", b"\xFD7zXZ\0", b"7z\xBC\xAF\x27\x1C", b"Rar!\x1A\x07", b"\x28\xB5\x2F\xFD", b"\x04\"M\x18",
+        b"\x1F\x8B",
+        b"BZh",
+        b"\xFD7zXZ\0",
+        b"7z\xBC\xAF\x27\x1C",
+        b"Rar!\x1A\x07",
+        b"\x28\xB5\x2F\xFD",
+        b"\x04\"M\x18",
     ];
     archives
         .iter()
@@ -63,22 +79,37 @@ fn by_magic(bytes: &[u8]) -> Option<Format> {
 /// The beginnings of pictures, sounds, films, programs and databases. Most are told by zero bytes too.
 fn is_binary_magic(bytes: &[u8]) -> bool {
     let magics: [&[u8]; 16] = [
-        b"\x89PNG", b"\xFF\xD8\xFF", b"GIF8", b"RIFF", b"OggS", b"fLaC", b"ID3", b"\x7FELF", b"MZ\x90", b"II*\0",
-        b"MM\0*", b"\xCA\xFE\xBA\xBE", b"SQLite format 3", b"%!PS-Adobe", b"wOFF", b"wOF2",
+        b"\x89PNG",
+        b"\xFF\xD8\xFF",
+        b"GIF8",
+        b"RIFF",
+        b"OggS",
+        b"fLaC",
+        b"ID3",
+        b"\x7FELF",
+        b"MZ\x90",
+        b"II*\0",
+        b"MM\0*",
+        b"\xCA\xFE\xBA\xBE",
+        b"SQLite format 3",
+        b"%!PS-Adobe",
+        b"wOFF",
+        b"wOF2",
     ];
     // PostScript is a program that paints: its strings are no readable text.
     magics.iter().any(|magic| bytes.starts_with(magic))
 }
 
 fn zip_format(bytes: &[u8], path: &Path, context: &Context) -> Result<Format, ExtractError> {
-    let mut archive = Archive::open(bytes, Format::Archive, context).map_err(|error| match error {
-        // Name the format that the user sees.
-        ExtractError::Damaged { reason, .. } => ExtractError::Damaged {
-            format: zip_format_by_name(path),
-            reason,
-        },
-        error => error,
-    })?;
+    let mut archive =
+        Archive::open(bytes, Format::Archive, context).map_err(|error| match error {
+            // Name the format that the user sees.
+            ExtractError::Damaged { reason, .. } => ExtractError::Damaged {
+                format: zip_format_by_name(path),
+                reason,
+            },
+            error => error,
+        })?;
     if let Some(kind) = archive.read("mimetype")?
         && let Some(format) = format_of_media_type(String::from_utf8_lossy(&kind).trim())
     {
@@ -87,7 +118,9 @@ fn zip_format(bytes: &[u8], path: &Path, context: &Context) -> Result<Format, Ex
     let names = archive.names();
     let has = |wanted: &str| {
         names.iter().any(|name| {
-            name.replace('\\', "/").trim_start_matches('/').eq_ignore_ascii_case(wanted)
+            name.replace('\\', "/")
+                .trim_start_matches('/')
+                .eq_ignore_ascii_case(wanted)
         })
     };
     let starts = |wanted: &str| names.iter().any(|name| name.starts_with(wanted));
@@ -101,9 +134,17 @@ fn zip_format(bytes: &[u8], path: &Path, context: &Context) -> Result<Format, Ex
         Format::Xlsx
     } else if has("META-INF/container.xml") {
         Format::Epub
-    } else if names.iter().any(|name| name.ends_with(".fdseq") || name.ends_with(".fpage")) {
+    } else if names
+        .iter()
+        .any(|name| name.ends_with(".fdseq") || name.ends_with(".fpage"))
+    {
         Format::Xps
-    } else if starts("Index/") || has("Index.zip") || has("index.xml") || has("index.apxl") || has("index.xml.gz") {
+    } else if starts("Index/")
+        || has("Index.zip")
+        || has("index.xml")
+        || has("index.apxl")
+        || has("index.xml.gz")
+    {
         Format::Iwork
     } else if has("[Content_Types].xml") && zip_format_by_name(path) != Format::Archive {
         zip_format_by_name(path)
@@ -139,7 +180,9 @@ fn format_of_media_type(kind: &str) -> Option<Format> {
         .trim_start_matches("application/vnd.sun.xml.");
     Some(match kind {
         "application/epub+zip" => Format::Epub,
-        "text" | "text-template" | "text-master" | "text-web" | "writer" | "writer.template" => Format::Odt,
+        "text" | "text-template" | "text-master" | "text-web" | "writer" | "writer.template" => {
+            Format::Odt
+        }
         "presentation" | "presentation-template" | "graphics" | "impress" | "draw" => Format::Odp,
         "spreadsheet" | "spreadsheet-template" | "calc" => Format::Ods,
         _ => return None,
@@ -150,9 +193,33 @@ fn format_of_media_type(kind: &str) -> Option<Format> {
 fn is_vague(extension: &str) -> bool {
     matches!(
         extension,
-        "" | "txt" | "text" | "log" | "dat" | "data" | "tmp" | "bak" | "out" | "htm" | "html" | "xml" | "eml"
-            | "doc" | "xls" | "ppt" | "rtf" | "pdf" | "docx" | "xlsx" | "pptx" | "odt" | "mht" | "mhtml" | "msg"
-            | "fb2" | "mbox" | "emlx"
+        "" | "txt"
+            | "text"
+            | "log"
+            | "dat"
+            | "data"
+            | "tmp"
+            | "bak"
+            | "out"
+            | "htm"
+            | "html"
+            | "xml"
+            | "eml"
+            | "doc"
+            | "xls"
+            | "ppt"
+            | "rtf"
+            | "pdf"
+            | "docx"
+            | "xlsx"
+            | "pptx"
+            | "odt"
+            | "mht"
+            | "mhtml"
+            | "msg"
+            | "fb2"
+            | "mbox"
+            | "emlx"
     )
 }
 
@@ -204,7 +271,9 @@ fn by_text(text: &str, extension: &str) -> Option<Format> {
     }
     if start.starts_with("From ") {
         let mut lines = start.lines();
-        let dated = lines.next().is_some_and(|line| line.split_whitespace().count() >= 3);
+        let dated = lines
+            .next()
+            .is_some_and(|line| line.split_whitespace().count() >= 3);
         let rest = lines.collect::<Vec<_>>().join("\n");
         if (dated && looks_like_mail(&rest, 1)) || extension == "mbox" {
             return Some(Format::Mbox);
@@ -217,15 +286,32 @@ fn by_text(text: &str, extension: &str) -> Option<Format> {
 /// Whether a text begins with header fields, at least `known` of them fields that mails have.
 fn looks_like_mail(text: &str, known: usize) -> bool {
     const FIELDS: &[&str] = &[
-        "from", "to", "cc", "subject", "date", "message-id", "received", "return-path", "mime-version",
-        "delivered-to", "content-type", "reply-to", "newsgroups", "path", "x-mailer", "sender", "in-reply-to",
+        "from",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "message-id",
+        "received",
+        "return-path",
+        "mime-version",
+        "delivered-to",
+        "content-type",
+        "reply-to",
+        "newsgroups",
+        "path",
+        "x-mailer",
+        "sender",
+        "in-reply-to",
     ];
     let mut seen = Vec::new();
     for line in text.trim_start().lines() {
         if line.starts_with([' ', '\t']) {
             continue;
         }
-        let Some((name, _)) = line.split_once(':') else { break };
+        let Some((name, _)) = line.split_once(':') else {
+            break;
+        };
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
             break;
         }
@@ -254,15 +340,27 @@ mod tests {
         assert_eq!(format("a.doc", b"{\\rtf1 x}"), Ok(Format::Rtf));
         assert_eq!(format("a.doc", b"\n<!DOCTYPE HTML><p>x"), Ok(Format::Html));
         assert_eq!(format("a.xls", b"<html ><table>"), Ok(Format::Html));
-        assert_eq!(format("a.txt", b"From a@b Mon Jan 1\nSubject: x\n\nhello"), Ok(Format::Mbox));
+        assert_eq!(
+            format("a.txt", b"From a@b Mon Jan 1\nSubject: x\n\nhello"),
+            Ok(Format::Mbox)
+        );
         assert_eq!(
             format("a.txt", b"From: a\nTo: b\nSubject: c\n\nhello"),
             Ok(Format::Eml)
         );
         assert_eq!(format("a.pdf", b"only text"), Ok(Format::Text));
-        assert_eq!(format("a.zip", &zip_of(&[("word/document.xml", b"<x/>")])), Ok(Format::Docx));
-        assert_eq!(format("a.docx", &zip_of(&[("a.txt", b"x")])), Ok(Format::Archive));
-        assert_eq!(format("a.txt", b"\x89PNG\r\n\x1A\n\0\0\0"), Err(ExtractError::Binary));
+        assert_eq!(
+            format("a.zip", &zip_of(&[("word/document.xml", b"<x/>")])),
+            Ok(Format::Docx)
+        );
+        assert_eq!(
+            format("a.docx", &zip_of(&[("a.txt", b"x")])),
+            Ok(Format::Archive)
+        );
+        assert_eq!(
+            format("a.txt", b"\x89PNG\r\n\x1A\n\0\0\0"),
+            Err(ExtractError::Binary)
+        );
         assert_eq!(format("a.txt", b""), Err(ExtractError::Empty));
     }
 

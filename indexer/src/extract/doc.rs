@@ -27,8 +27,13 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     }
     let mut blocks = Blocks::new(context);
     if magic == 0xA5EC && version >= 0x00C1 {
-        let table = ole.require(if flags & 0x0200 == 0 { "/0Table" } else { "/1Table" })?;
-        let pieces = pieces(&main, &table).ok_or_else(|| ExtractError::damaged(FORMAT, "its piece table is broken"))?;
+        let table = ole.require(if flags & 0x0200 == 0 {
+            "/0Table"
+        } else {
+            "/1Table"
+        })?;
+        let pieces = pieces(&main, &table)
+            .ok_or_else(|| ExtractError::damaged(FORMAT, "its piece table is broken"))?;
         let looks = Looks::read(&main, &table);
         let mut writer = Writer::new(&mut blocks, &looks);
         for piece in pieces {
@@ -203,7 +208,8 @@ fn narrow_unit(byte: u8) -> u16 {
     if !(0x80..=0x9F).contains(&byte) {
         return u16::from(byte);
     }
-    let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(std::slice::from_ref(&byte));
+    let (text, _) =
+        encoding_rs::WINDOWS_1252.decode_without_bom_handling(std::slice::from_ref(&byte));
     text.encode_utf16().next().unwrap_or(u16::from(byte))
 }
 

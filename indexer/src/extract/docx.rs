@@ -40,10 +40,20 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
         }
     }
     margins(&mut archive, &relations, &styles, &mut blocks, context)?;
-    foreign(&mut archive, &relations, &mut blocks, &mut warnings, context)?;
-    let folder = main.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    foreign(
+        &mut archive,
+        &relations,
+        &mut blocks,
+        &mut warnings,
+        context,
+    )?;
+    let folder = main
+        .rsplit_once('/')
+        .map_or(String::new(), |(folder, _)| format!("{folder}/"));
     for kind in ["diagrams/data", "charts/chart"] {
-        for name in archive.names_where(|name| name.starts_with(&format!("{folder}{kind}")) && name.ends_with(".xml")) {
+        for name in archive.names_where(|name| {
+            name.starts_with(&format!("{folder}{kind}")) && name.ends_with(".xml")
+        }) {
             ooxml::drawing(&mut archive, &name, FORMAT, context, &mut blocks)?;
         }
     }
@@ -99,7 +109,9 @@ fn margins(
     names.dedup();
     let mut seen = Vec::new();
     for name in names {
-        let Some(bytes) = archive.read(name)? else { continue };
+        let Some(bytes) = archive.read(name)? else {
+            continue;
+        };
         let mut margin = Blocks::new(context);
         match story(&bytes, styles, &mut margin, context) {
             Ok(()) | Err(ExtractError::Damaged { .. }) => {}
@@ -129,7 +141,9 @@ fn foreign(
         .collect();
     names.sort();
     for name in names {
-        let Some(bytes) = archive.read(name)? else { continue };
+        let Some(bytes) = archive.read(name)? else {
+            continue;
+        };
         let part = if bytes.starts_with(b"{\\rtf") {
             rtf::read(&bytes, context)?.parts.remove(0)
         } else if bytes.starts_with(b"PK") {
@@ -149,13 +163,21 @@ fn foreign(
 }
 
 /// The heading level of every style that has one.
-fn styles(archive: &mut Archive, name: &str, context: &Context) -> Result<HashMap<String, u8>, ExtractError> {
+fn styles(
+    archive: &mut Archive,
+    name: &str,
+    context: &Context,
+) -> Result<HashMap<String, u8>, ExtractError> {
     let mut levels = HashMap::new();
     let mut parents: HashMap<String, String> = HashMap::new();
-    let Some(bytes) = archive.read(name)? else { return Ok(levels) };
+    let Some(bytes) = archive.read(name)? else {
+        return Ok(levels);
+    };
     let mut style = String::new();
     let result = walk_bytes(&bytes, FORMAT, context, &mut |node| {
-        let Node::Open(element) = node else { return Ok(()) };
+        let Node::Open(element) = node else {
+            return Ok(());
+        };
         let value = || element.attribute("val").unwrap_or_default();
         match element.name() {
             "style" => style = element.attribute("styleId").unwrap_or_default(),
@@ -221,7 +243,16 @@ struct Paragraph {
 }
 
 /// Elements whose content is not shown: deleted text, the older twin of a drawing, properties of moves.
-const HIDDEN: &[&str] = &["del", "moveFrom", "Fallback", "delText", "instrText", "delInstrText", "sdtPr", "binData"];
+const HIDDEN: &[&str] = &[
+    "del",
+    "moveFrom",
+    "Fallback",
+    "delText",
+    "instrText",
+    "delInstrText",
+    "sdtPr",
+    "binData",
+];
 
 /// Reads the body, the notes, a header: anything made of paragraphs and tables.
 fn story(
@@ -235,7 +266,9 @@ fn story(
     let mut in_text = 0usize;
     // In tables of properties a `tab` is a stop, not a character.
     let mut in_properties = 0usize;
-    let rendered = bytes.windows(22).any(|window| window == b"lastRenderedPageBreak/");
+    let rendered = bytes
+        .windows(22)
+        .any(|window| window == b"lastRenderedPageBreak/");
     let mut page = 1;
     if rendered {
         blocks.set_page(page);
@@ -253,7 +286,10 @@ fn story(
                 "tc" => blocks.open_cell(),
                 "lastRenderedPageBreak" => {
                     page += 1;
-                    if open.last().is_none_or(|paragraph| paragraph.text.trim().is_empty()) {
+                    if open
+                        .last()
+                        .is_none_or(|paragraph| paragraph.text.trim().is_empty())
+                    {
                         blocks.set_page(page);
                     }
                 }
@@ -302,11 +338,19 @@ fn push(blocks: &mut Blocks, paragraph: &Paragraph) -> Result<(), ExtractError> 
     blocks.push(kind, &paragraph.text)
 }
 
-fn inside(element: &Element, paragraph: &mut Paragraph, styles: &HashMap<String, u8>, in_properties: bool) {
+fn inside(
+    element: &Element,
+    paragraph: &mut Paragraph,
+    styles: &HashMap<String, u8>,
+    in_properties: bool,
+) {
     match element.name() {
         "pStyle" => {
             let style = element.attribute("val").unwrap_or_default();
-            paragraph.heading = styles.get(&style).copied().or_else(|| heading_by_name(&style));
+            paragraph.heading = styles
+                .get(&style)
+                .copied()
+                .or_else(|| heading_by_name(&style));
         }
         "outlineLvl" => {
             let level = element.attribute("val").unwrap_or_default();
@@ -329,7 +373,8 @@ mod tests {
     use super::*;
 
     fn docx(body: &str) -> Vec<u8> {
-        let document = format!("<w:document xmlns:w='w' xmlns:mc='mc'><w:body>{body}</w:body></w:document>");
+        let document =
+            format!("<w:document xmlns:w='w' xmlns:mc='mc'><w:body>{body}</w:body></w:document>");
         zip_of(&[
             ("_rels/.rels", b"<Relationships><Relationship Id='r' Type='x/officeDocument' Target='word/document.xml'/></Relationships>"),
             ("word/document.xml", document.as_bytes()),
@@ -343,18 +388,30 @@ mod tests {
 
     #[test]
     fn everything_in_its_place() {
-        let found = part("a.docx", &docx(
-            "<w:p><w:pPr><w:pStyle w:val='Mine'/></w:pPr><w:r><w:t>Head</w:t></w:r></w:p>\
+        let found = part(
+            "a.docx",
+            &docx(
+                "<w:p><w:pPr><w:pStyle w:val='Mine'/></w:pPr><w:r><w:t>Head</w:t></w:r></w:p>\
              <w:p><w:r><w:t>old </w:t></w:r><w:ins><w:r><w:t>new</w:t></w:r></w:ins>\
                 <w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:tab/><w:t>x</w:t><w:br/><w:t>y</w:t></w:r></w:p>\
              <w:p><w:pPr><w:numPr><w:numId w:val='1'/></w:numPr></w:pPr><w:r><w:t>item</w:t></w:r></w:p>\
              <w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>b</w:t></w:r></w:p></w:tc></w:tr></w:tbl>\
              <w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent><w:p><w:r><w:t>box</w:t></w:r></w:p></w:txbxContent></mc:Choice>\
                 <mc:Fallback><w:p><w:r><w:t>box</w:t></w:r></w:p></mc:Fallback></mc:AlternateContent><w:t>around</w:t></w:r></w:p>",
-        ));
+            ),
+        );
         assert_eq!(
             outline(&found),
-            ["h2 Head", "p old new x\ny", "l item", "r a | b", "p box", "p around", "p a note", "p the header"]
+            [
+                "h2 Head",
+                "p old new x\ny",
+                "l item",
+                "r a | b",
+                "p box",
+                "p around",
+                "p a note",
+                "p the header"
+            ]
         );
         assert_eq!(found.title, "T");
         assert_eq!(found.metadata["author"], Value::from("Ann"));
@@ -363,10 +420,20 @@ mod tests {
 
     #[test]
     fn damage_keeps_what_stands_before_it() {
-        let found = read("a.docx", &docx("<w:p><w:r><w:t>kept</w:t></w:r></w:p><w:p <")).unwrap();
+        let found = read(
+            "a.docx",
+            &docx("<w:p><w:r><w:t>kept</w:t></w:r></w:p><w:p><![CDATA["),
+        )
+        .unwrap();
         assert!(found.parts[0].text.starts_with("kept"));
         assert!(matches!(found.warnings[0], Warning::Damaged(_)));
-        let broken = zip_of(&[("word/document.xml", b"<w:document><"), ("[Content_Types].xml", b"<T/>")]);
-        assert!(matches!(read("a.docx", &broken), Err(ExtractError::Damaged { .. })));
+        let broken = zip_of(&[
+            ("word/document.xml", b"<w:document><![CDATA["),
+            ("[Content_Types].xml", b"<T/>"),
+        ]);
+        assert!(matches!(
+            read("a.docx", &broken),
+            Err(ExtractError::Damaged { .. })
+        ));
     }
 }

@@ -42,8 +42,12 @@ pub(super) fn embed(
     }));
     let extracted = match result {
         Ok(Ok(extracted)) => extracted,
-        Ok(Err(error @ (ExtractError::TimedOut { .. } | ExtractError::TextTooLarge { .. }))) => return Err(error),
-        Ok(Err(ExtractError::Binary | ExtractError::Empty | ExtractError::NoText { .. })) => return Ok(()),
+        Ok(Err(error @ (ExtractError::TimedOut { .. } | ExtractError::TextTooLarge { .. }))) => {
+            return Err(error);
+        }
+        Ok(Err(ExtractError::Binary | ExtractError::Empty | ExtractError::NoText { .. })) => {
+            return Ok(());
+        }
         Ok(Err(error)) => {
             warnings.push(failed(error.to_string()));
             return Ok(());

@@ -39,7 +39,9 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
         };
         let declared = declared_in_html(&bytes);
         match decode(&bytes, declared.as_deref()) {
-            Ok(decoded) => html::read_into(&decoded.text, &mut blocks, &mut Page::default(), false)?,
+            Ok(decoded) => {
+                html::read_into(&decoded.text, &mut blocks, &mut Page::default(), false)?
+            }
             // A picture can be a chapter.
             Err(_) => blocks.push(BlockKind::Paragraph, "")?,
         }
@@ -90,7 +92,9 @@ impl Package {
                             let href = percent_decoded(&attribute("href"));
                             items.insert(attribute("id"), resolve(name, &href));
                         }
-                        "itemref" => package.chapters.extend(items.get(&attribute("idref")).cloned()),
+                        "itemref" => package
+                            .chapters
+                            .extend(items.get(&attribute("idref")).cloned()),
                         _ => {}
                     }
                 }
@@ -125,7 +129,10 @@ fn percent_decoded(link: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         let code = (bytes[at] == b'%')
-            .then(|| link.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()))
+            .then(|| {
+                link.get(at + 1..at + 3)
+                    .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            })
             .flatten();
         out.push(code.unwrap_or(bytes[at]));
         at += if code.is_some() { 3 } else { 1 };

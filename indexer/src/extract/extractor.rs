@@ -95,7 +95,11 @@ impl Extractor {
 
 /// Runs `work` in a thread of its own: its panic becomes [`ExtractError::Crashed`], and when it takes
 /// too long it is left behind and the answer is [`ExtractError::TimedOut`].
-pub(super) fn guarded<F>(format: Format, limits: &Limits, work: F) -> Result<Extracted, ExtractError>
+pub(super) fn guarded<F>(
+    format: Format,
+    limits: &Limits,
+    work: F,
+) -> Result<Extracted, ExtractError>
 where
     F: FnOnce() -> Result<Extracted, ExtractError> + Send + 'static,
 {
@@ -132,7 +136,13 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         .map(|message| (*message).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic".to_owned());
-    message.lines().next().unwrap_or_default().chars().take(160).collect()
+    message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(160)
+        .collect()
 }
 
 /// A reader's panic is an answer that the caller gets as an error: it is not printed as well. The
@@ -157,7 +167,9 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_reader_is_contained() {
-        let result = guarded(Format::Pdf, &Limits::default(), || panic!("index out of bounds"));
+        let result = guarded(Format::Pdf, &Limits::default(), || {
+            panic!("index out of bounds")
+        });
         assert_eq!(
             result,
             Err(ExtractError::Crashed {

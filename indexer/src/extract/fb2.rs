@@ -98,7 +98,11 @@ impl Facts {
             "first-name" | "middle-name" | "last-name" | "nickname" if in_author => {
                 self.name = squeeze(&format!("{} {text}", self.name));
             }
-            "author" => add(&mut self.metadata, "author", &std::mem::take(&mut self.name)),
+            "author" => add(
+                &mut self.metadata,
+                "author",
+                &std::mem::take(&mut self.name),
+            ),
             "genre" => add(&mut self.metadata, "genre", text),
             "lang" => put(&mut self.metadata, "language", text),
             "keywords" => put(&mut self.metadata, "keywords", text),
@@ -121,7 +125,10 @@ mod tests {
              <binary>AAAA</binary></FictionBook>"
                 .as_bytes(),
         );
-        assert_eq!((found.title.as_str(), &found.metadata["author"]), ("Книга", &"A B".into()));
+        assert_eq!(
+            (found.title.as_str(), &found.metadata["author"]),
+            ("Книга", &"A B".into())
+        );
         assert_eq!(outline(&found), ["h2 Глава", "p one two"]);
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn read(text: &str, metadata: &mut Metadata) -> Option<String> {
         if line.starts_with([' ', '\t', '#', '[']) {
             continue;
         }
-        let Some((key, value)) = line.split_once([':', '=']) else { continue };
+        let Some((key, value)) = line.split_once([':', '=']) else {
+            continue;
+        };
         let key = key.trim().to_ascii_lowercase();
         let value = value.trim();
         list_key.clone_from(&key);
@@ -65,8 +67,12 @@ fn unquote(value: &str) -> &str {
 
 /// The front matter, and what stands behind it.
 fn split(text: &str) -> Option<(&str, &str)> {
-    let fence = ["---", "+++"].into_iter().find(|fence| text.starts_with(fence))?;
-    let body = text[3..].strip_prefix("\r\n").or_else(|| text[3..].strip_prefix('\n'))?;
+    let fence = ["---", "+++"]
+        .into_iter()
+        .find(|fence| text.starts_with(fence))?;
+    let body = text[3..]
+        .strip_prefix("\r\n")
+        .or_else(|| text[3..].strip_prefix('\n'))?;
     let mut at = 0;
     for line in body.split_inclusive('\n') {
         let end = line.trim_end();

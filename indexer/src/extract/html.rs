@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tokenizer::{
+    Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
 use kenning::document::{BlockKind, Metadata};
 
 use super::blocks::{Blocks, squeeze};
@@ -126,14 +128,54 @@ impl TokenSink for Sink<'_, '_> {
 }
 
 /// Elements whose content is no text of the page.
-const HIDDEN: &[&str] = &["script", "style", "template", "noscript", "noframes", "svg", "iframe", "object", "select"];
+const HIDDEN: &[&str] = &[
+    "script", "style", "template", "noscript", "noframes", "svg", "iframe", "object", "select",
+];
 
 /// Elements that end the text before them.
 const BLOCK: &[&str] = &[
-    "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd", "details", "dialog",
-    "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frameset", "head", "header",
-    "hgroup", "hr", "html", "legend", "main", "menu", "nav", "ol", "option", "p", "search", "section", "summary",
-    "table", "tbody", "tfoot", "thead", "title", "ul",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "br",
+    "caption",
+    "center",
+    "dd",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "frameset",
+    "head",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "legend",
+    "main",
+    "menu",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "search",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "tfoot",
+    "thead",
+    "title",
+    "ul",
 ];
 
 impl State<'_, '_> {
@@ -160,7 +202,9 @@ impl State<'_, '_> {
             return TokenSinkResult::Continue;
         }
         match name {
-            "title" if self.page.title.is_empty() => self.title = Some(String::new()),
+            "title" if self.page.title.is_empty() && !tag.self_closing => {
+                self.title = Some(String::new())
+            }
             "meta" => self.meta(tag),
             "html" => {
                 if let Some(language) = attribute(tag, "lang") {
@@ -206,7 +250,11 @@ impl State<'_, '_> {
             name if BLOCK.contains(&name) => self.flush(),
             _ => {}
         }
-        if tag.self_closing { TokenSinkResult::Continue } else { raw }
+        if tag.self_closing {
+            TokenSinkResult::Continue
+        } else {
+            raw
+        }
     }
 
     fn close(&mut self, name: &str) {
@@ -233,7 +281,8 @@ impl State<'_, '_> {
                 self.end(name);
             }
             "td" | "th" => self.flush(),
-            "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre" | "xmp" | "listing" | "ul" | "ol" => {
+            "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre" | "xmp" | "listing" | "ul"
+            | "ol" => {
                 self.flush();
                 self.end(name);
             }
@@ -250,7 +299,10 @@ impl State<'_, '_> {
                 self.buffer.push_str(text);
             } else {
                 // Line ends in the source are blanks; those that count come from <br>.
-                self.buffer.extend(text.chars().map(|c| if c == '\n' || c == '\r' { ' ' } else { c }));
+                self.buffer.extend(
+                    text.chars()
+                        .map(|c| if c == '\n' || c == '\r' { ' ' } else { c }),
+                );
             }
         }
     }
@@ -345,9 +397,14 @@ pub(super) fn sniff(text: &str) -> bool {
             None => return false,
         }
     }
-    let head: String = rest.chars().take(40).collect::<String>().to_ascii_lowercase();
-    head.starts_with("<!doctype html") || ["<html", "<head", "<body"].iter().any(|tag| {
-        head.strip_prefix(tag)
-            .is_some_and(|rest| rest.starts_with(|c: char| c == '>' || c.is_whitespace()))
-    })
+    let head: String = rest
+        .chars()
+        .take(40)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    head.starts_with("<!doctype html")
+        || ["<html", "<head", "<body"].iter().any(|tag| {
+            head.strip_prefix(tag)
+                .is_some_and(|rest| rest.starts_with(|c: char| c == '>' || c.is_whitespace()))
+        })
 }

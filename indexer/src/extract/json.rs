@@ -32,9 +32,12 @@ fn flatten(json: &str, blocks: &mut Blocks) -> Result<(), ExtractError> {
         result: Ok(()),
     };
     let mut reader = serde_json::Deserializer::from_str(json);
-    let read = Seed { lines: &mut lines, depth: 0 }
-        .deserialize(&mut reader)
-        .and_then(|()| reader.end());
+    let read = Seed {
+        lines: &mut lines,
+        depth: 0,
+    }
+    .deserialize(&mut reader)
+    .and_then(|()| reader.end());
     lines.flush();
     lines.result?;
     read.map_err(|error| ExtractError::damaged(Format::Json, error))
@@ -123,7 +126,13 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let Seed { lines, depth } = self;
-        while items.next_element_seed(Seed { lines: &mut *lines, depth: depth + 1 })?.is_some() {}
+        while items
+            .next_element_seed(Seed {
+                lines: &mut *lines,
+                depth: depth + 1,
+            })?
+            .is_some()
+        {}
         Ok(())
     }
 
@@ -134,7 +143,10 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
         }
         while let Some(key) = entries.next_key::<String>()? {
             lines.path.push(key);
-            let read = entries.next_value_seed(Seed { lines: &mut *lines, depth: depth + 1 });
+            let read = entries.next_value_seed(Seed {
+                lines: &mut *lines,
+                depth: depth + 1,
+            });
             lines.path.pop();
             read?;
         }
@@ -153,9 +165,13 @@ const TITLES: &[&str] = &["title", "name", "headline", "subject"];
 pub(super) fn read_lines(bytes: &[u8], context: &Context) -> Result<Reading, ExtractError> {
     let decoded = decode(bytes, None)?;
     let lines = || {
-        (1usize..).zip(decoded.text.lines()).filter(|(_, line)| !line.trim().is_empty())
+        (1usize..)
+            .zip(decoded.text.lines())
+            .filter(|(_, line)| !line.trim().is_empty())
     };
-    let first = lines().next().and_then(|(_, line)| serde_json::from_str::<Value>(line).ok());
+    let first = lines()
+        .next()
+        .and_then(|(_, line)| serde_json::from_str::<Value>(line).ok());
     let damaged = |number: usize, error: &dyn fmt::Display| {
         ExtractError::damaged(Format::JsonLines, format!("line {number}: {error}"))
     };
@@ -181,7 +197,9 @@ pub(super) fn read_lines(bytes: &[u8], context: &Context) -> Result<Reading, Ext
         length += text.len();
         context.check_text(length)?;
         if parts.len() >= context.limits.entries {
-            return Err(ExtractError::TooManyEntries { limit: context.limits.entries });
+            return Err(ExtractError::TooManyEntries {
+                limit: context.limits.entries,
+            });
         }
         parts.push(Part {
             fragment: Some(format!("record-{number}")),
@@ -195,16 +213,22 @@ pub(super) fn read_lines(bytes: &[u8], context: &Context) -> Result<Reading, Ext
 
 /// Whether a record has a text in it: some words in a string.
 fn has_prose(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| object.values().any(is_prose))
+    value
+        .as_object()
+        .is_some_and(|object| object.values().any(is_prose))
 }
 
 fn is_prose(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.split_whitespace().nth(3).is_some())
+    value
+        .as_str()
+        .is_some_and(|text| text.split_whitespace().nth(3).is_some())
 }
 
 /// What of a record is its text: everything but the title and the short facts beside a prose field.
 fn text_fields(value: &Value) -> Value {
-    let Value::Object(object) = value else { return value.clone() };
+    let Value::Object(object) = value else {
+        return value.clone();
+    };
     let prose: Vec<&String> = object
         .iter()
         .filter(|(key, value)| is_prose(value) && !TITLES.contains(&key.as_str()))
@@ -213,7 +237,13 @@ fn text_fields(value: &Value) -> Value {
     match prose.as_slice() {
         // One text, and the rest describes it: its key would only be noise before every text.
         [only] => match object.get(*only) {
-            Some(text) if object.values().all(|value| !value.is_object() && !value.is_array()) => text.clone(),
+            Some(text)
+                if object
+                    .values()
+                    .all(|value| !value.is_object() && !value.is_array()) =>
+            {
+                text.clone()
+            }
             _ => value.clone(),
         },
         _ => value.clone(),
@@ -247,7 +277,9 @@ fn facts(value: &Value) -> Metadata {
                 metadata.insert(key.clone(), fact);
             }
             Value::String(text) if key == "date" => put_date(&mut metadata, key, text),
-            Value::String(text) if !is_prose(value) && text.len() <= 200 => put(&mut metadata, key, text),
+            Value::String(text) if !is_prose(value) && text.len() <= 200 => {
+                put(&mut metadata, key, text)
+            }
             _ => {}
         }
     }
@@ -256,27 +288,40 @@ fn facts(value: &Value) -> Metadata {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{outline, part, read};
     use super::super::ExtractError;
+    use super::super::testing::{outline, part, read};
     use super::*;
 
     #[test]
     fn objects_become_paragraphs() {
-        let found = part("a.json", br#"{"name": "x", "list": [{"a": 1, "b": {"c": "d"}}, {"a": 2}], "n": null}"#);
+        let found = part(
+            "a.json",
+            br#"{"name": "x", "list": [{"a": 1, "b": {"c": "d"}}, {"a": 2}], "n": null}"#,
+        );
         assert_eq!(
             outline(&found),
             ["p name: x", "p list.a: 1\nlist.b.c: d", "p list.a: 2"]
         );
         let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
-        assert!(matches!(read("a.json", deep.as_bytes()), Err(ExtractError::Damaged { .. })));
-        assert!(matches!(read("a.json", b"{\"a\": "), Err(ExtractError::Damaged { .. })));
+        assert!(matches!(
+            read("a.json", deep.as_bytes()),
+            Err(ExtractError::Damaged { .. })
+        ));
+        assert!(matches!(
+            read("a.json", b"{\"a\": "),
+            Err(ExtractError::Damaged { .. })
+        ));
     }
 
     #[test]
     fn records_with_prose_are_documents() {
         let text = b"{\"id\": 7, \"title\": \"T\", \"text\": \"some words in a row\", \"year\": 1.5}\n\n{\"text\": \"and more of these words\"}\n";
         let found = read("a.jsonl", text).expect("records");
-        let fragments: Vec<_> = found.parts.iter().map(|part| part.fragment.as_deref()).collect();
+        let fragments: Vec<_> = found
+            .parts
+            .iter()
+            .map(|part| part.fragment.as_deref())
+            .collect();
         assert_eq!(fragments, [Some("record-1"), Some("record-3")]);
         assert_eq!(found.parts[0].title, "T");
         assert_eq!(found.parts[0].text, "some words in a row");

@@ -23,7 +23,11 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
 }
 
 /// The document that a message is.
-fn part(message: &Message, context: &Context, warnings: &mut Vec<Warning>) -> Result<Part, ExtractError> {
+fn part(
+    message: &Message,
+    context: &Context,
+    warnings: &mut Vec<Warning>,
+) -> Result<Part, ExtractError> {
     let mut blocks = Blocks::new(context);
     let mut metadata = Metadata::new();
     let title = squeeze(message.subject().unwrap_or_default());
@@ -38,7 +42,11 @@ fn part(message: &Message, context: &Context, warnings: &mut Vec<Warning>) -> Re
 }
 
 /// Who wrote to whom and when: as facts, and as text, so that it is found.
-fn people(message: &Message, blocks: &mut Blocks, metadata: &mut Metadata) -> Result<(), ExtractError> {
+fn people(
+    message: &Message,
+    blocks: &mut Blocks,
+    metadata: &mut Metadata,
+) -> Result<(), ExtractError> {
     let mut lines = String::new();
     for (name, label, addresses) in [
         ("from", "From", message.from()),
@@ -59,10 +67,17 @@ fn people(message: &Message, blocks: &mut Blocks, metadata: &mut Metadata) -> Re
     if let Some(date) = message.date() {
         let date = date.to_rfc3339();
         put_date(metadata, "date", &date);
-        lines.push_str(&format!("Date: {}\n", date.split('T').next().unwrap_or_default()));
+        lines.push_str(&format!(
+            "Date: {}\n",
+            date.split('T').next().unwrap_or_default()
+        ));
     }
     put(metadata, "subject", message.subject().unwrap_or_default());
-    put(metadata, "message_id", message.message_id().unwrap_or_default());
+    put(
+        metadata,
+        "message_id",
+        message.message_id().unwrap_or_default(),
+    );
     blocks.push(BlockKind::Paragraph, &lines)
 }
 
@@ -86,7 +101,9 @@ fn content(
     warnings: &mut Vec<Warning>,
 ) -> Result<(), ExtractError> {
     for index in 0..message.text_body_count() {
-        let Some(part) = message.text_part(index as u32) else { continue };
+        let Some(part) = message.text_part(index as u32) else {
+            continue;
+        };
         match &part.body {
             PartType::Html(html) => html::read_into(html, blocks, &mut Page::default(), false)?,
             PartType::Text(text) if html::sniff(text) => {
@@ -104,7 +121,13 @@ fn content(
                 embed(named(&name, part), bytes, context, blocks, warnings)?;
             }
             PartType::Text(text) | PartType::Html(text) => {
-                embed(named(&name, part), text.as_bytes(), context, blocks, warnings)?;
+                embed(
+                    named(&name, part),
+                    text.as_bytes(),
+                    context,
+                    blocks,
+                    warnings,
+                )?;
             }
             PartType::Multipart(_) => {}
         }
@@ -153,7 +176,9 @@ fn unfold<'x>(text: &str, part: &impl MimeHeaders<'x>) -> String {
     if !flowed {
         return text.to_owned();
     }
-    text.replace("\r\n", "\n").replace("\n-- \n", "\n--\n").replace(" \n", " ")
+    text.replace("\r\n", "\n")
+        .replace("\n-- \n", "\n--\n")
+        .replace(" \n", " ")
 }
 
 #[cfg(test)]
@@ -179,7 +204,10 @@ mod tests {
             outline(&found),
             [
                 "p From: Jürgen <j@x.org>\nTo: a@x.org, B <b@x.org>\nDate: 2024-03-05",
-                "p Grüße", "h2 n.rtf", "p inside", "h2 p.png"
+                "p Grüße",
+                "h2 n.rtf",
+                "p inside",
+                "h2 p.png"
             ]
         );
     }

@@ -54,7 +54,9 @@ fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
             continue;
         }
         blank = line.trim_ascii().is_empty();
-        let Some(message) = messages.last_mut() else { continue };
+        let Some(message) = messages.last_mut() else {
+            continue;
+        };
         let quotes = line.iter().take_while(|&&byte| byte == b'>').count();
         let quoted = quotes > 0 && line[quotes..].starts_with(b"From ");
         message.extend_from_slice(&line[usize::from(quoted)..]);
@@ -78,7 +80,11 @@ mod tests {
         assert_eq!(found.parts.len(), 2);
         assert_eq!(found.parts[0].fragment.as_deref(), Some("message-1"));
         assert_eq!(found.parts[0].title, "One");
-        assert!(found.parts[0].text.contains("From here\nFrom there"), "{}", found.parts[0].text);
+        assert!(
+            found.parts[0].text.contains("From here\nFrom there"),
+            "{}",
+            found.parts[0].text
+        );
         assert_eq!(found.parts[1].title, "Two");
     }
 }

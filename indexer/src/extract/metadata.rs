@@ -95,9 +95,17 @@ fn zone_seconds(value: &str) -> i64 {
         .filter_map(|c| c.to_digit(10).map(i64::from))
         .collect();
     let hours = digits.iter().take(2).fold(0, |all, digit| all * 10 + digit);
-    let minutes = digits.iter().skip(2).take(2).fold(0, |all, digit| all * 10 + digit);
+    let minutes = digits
+        .iter()
+        .skip(2)
+        .take(2)
+        .fold(0, |all, digit| all * 10 + digit);
     let seconds = hours * 3600 + minutes * 60;
-    if value[at..].starts_with('-') { -seconds } else { seconds }
+    if value[at..].starts_with('-') {
+        -seconds
+    } else {
+        seconds
+    }
 }
 
 /// A moment in seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
@@ -129,7 +137,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -147,14 +159,26 @@ mod tests {
     #[test]
     fn dates_in_their_forms() {
         assert_eq!(date("2021-03-04").as_deref(), Some("2021-03-04"));
-        assert_eq!(date("2021-03-04T05:06:07Z").as_deref(), Some("2021-03-04T05:06:07Z"));
-        assert_eq!(date("2021-03-04T00:06:07+02:00").as_deref(), Some("2021-03-03T22:06:07Z"));
-        assert_eq!(date("D:20210304050607-05'30'").as_deref(), Some("2021-03-04T10:36:07Z"));
+        assert_eq!(
+            date("2021-03-04T05:06:07Z").as_deref(),
+            Some("2021-03-04T05:06:07Z")
+        );
+        assert_eq!(
+            date("2021-03-04T00:06:07+02:00").as_deref(),
+            Some("2021-03-03T22:06:07Z")
+        );
+        assert_eq!(
+            date("D:20210304050607-05'30'").as_deref(),
+            Some("2021-03-04T10:36:07Z")
+        );
         assert_eq!(date("D:20210304").as_deref(), Some("2021-03-04"));
         assert_eq!(date("03/04/2021"), None);
         assert_eq!(date("2021-13-04"), None);
         assert_eq!(from_unix(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(from_filetime(132_592_860_000_000_000).as_deref(), Some("2021-03-02T23:00:00Z"));
+        assert_eq!(
+            from_filetime(132_592_860_000_000_000).as_deref(),
+            Some("2021-03-03T23:00:00Z")
+        );
     }
 
     #[test]
@@ -163,6 +187,9 @@ mod tests {
         for value in ["a", "b", "a"] {
             add(&mut metadata, "author", value);
         }
-        assert_eq!(metadata["author"], Value::List(vec!["a".into(), "b".into()]));
+        assert_eq!(
+            metadata["author"],
+            Value::List(vec!["a".into(), "b".into()])
+        );
     }
 }

@@ -47,7 +47,14 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     let root = Storage::read(&mut ole, "/", 32)?;
     let title = root.text(&mut ole, property::SUBJECT)?.unwrap_or_default();
     let mut metadata = Metadata::new();
-    message(&mut ole, &root, &mut blocks, &mut metadata, &mut warnings, context)?;
+    message(
+        &mut ole,
+        &root,
+        &mut blocks,
+        &mut metadata,
+        &mut warnings,
+        context,
+    )?;
     let (text, structure) = blocks.finish()?;
     let part = Part {
         title: squeeze(&title),
@@ -69,7 +76,9 @@ struct Storage {
 
 impl Storage {
     fn read(ole: &mut Ole, path: &str, header: usize) -> Result<Self, ExtractError> {
-        let fixed = ole.stream(&format!("{path}__properties_version1.0"))?.unwrap_or_default();
+        let fixed = ole
+            .stream(&format!("{path}__properties_version1.0"))?
+            .unwrap_or_default();
         let mut storage = Storage {
             path: path.to_owned(),
             fixed,
@@ -98,8 +107,16 @@ impl Storage {
         from_filetime(u64_at(self.entry(property)?, 8)?)
     }
 
-    fn bytes(&self, ole: &mut Ole, property: u32, kind: u32) -> Result<Option<Vec<u8>>, ExtractError> {
-        ole.stream(&format!("{}__substg1.0_{property:04X}{kind:04X}", self.path))
+    fn bytes(
+        &self,
+        ole: &mut Ole,
+        property: u32,
+        kind: u32,
+    ) -> Result<Option<Vec<u8>>, ExtractError> {
+        ole.stream(&format!(
+            "{}__substg1.0_{property:04X}{kind:04X}",
+            self.path
+        ))
     }
 
     /// A text property: Unicode, else in the code page of the message.
@@ -140,13 +157,25 @@ fn message(
     Ok(())
 }
 
-fn people(ole: &mut Ole, storage: &Storage, blocks: &mut Blocks, metadata: &mut Metadata) -> Result<(), ExtractError> {
+fn people(
+    ole: &mut Ole,
+    storage: &Storage,
+    blocks: &mut Blocks,
+    metadata: &mut Metadata,
+) -> Result<(), ExtractError> {
     let mut lines = String::new();
-    let name = storage.text(ole, property::SENDER_NAME)?.unwrap_or_default();
-    let mut address = storage.text(ole, property::SENDER_SMTP)?.unwrap_or_default();
+    let name = storage
+        .text(ole, property::SENDER_NAME)?
+        .unwrap_or_default();
+    let mut address = storage
+        .text(ole, property::SENDER_SMTP)?
+        .unwrap_or_default();
     if address.is_empty() {
         // Inside of an organisation this is a path of its directory, which tells a reader nothing.
-        address = storage.text(ole, property::SENDER_ADDRESS)?.filter(|text| text.contains('@')).unwrap_or_default();
+        address = storage
+            .text(ole, property::SENDER_ADDRESS)?
+            .filter(|text| text.contains('@'))
+            .unwrap_or_default();
     }
     let from = match (name.is_empty(), address.is_empty() || address == name) {
         (false, false) => format!("{name} <{address}>"),
@@ -172,15 +201,31 @@ fn people(ole: &mut Ole, storage: &Storage, blocks: &mut Blocks, metadata: &mut 
         .find_map(|number| storage.date(number));
     if let Some(date) = date {
         put(metadata, "date", &date);
-        lines.push_str(&format!("Date: {}\n", date.split('T').next().unwrap_or_default()));
+        lines.push_str(&format!(
+            "Date: {}\n",
+            date.split('T').next().unwrap_or_default()
+        ));
     }
-    put(metadata, "subject", &storage.text(ole, property::SUBJECT)?.unwrap_or_default());
-    put(metadata, "message_id", &storage.text(ole, property::ID)?.unwrap_or_default());
+    put(
+        metadata,
+        "subject",
+        &storage.text(ole, property::SUBJECT)?.unwrap_or_default(),
+    );
+    put(
+        metadata,
+        "message_id",
+        &storage.text(ole, property::ID)?.unwrap_or_default(),
+    );
     blocks.push(BlockKind::Paragraph, &lines)
 }
 
 /// The body: plain text if there is some, else HTML, else RTF.
-fn body(ole: &mut Ole, storage: &Storage, blocks: &mut Blocks, context: &Context) -> Result<(), ExtractError> {
+fn body(
+    ole: &mut Ole,
+    storage: &Storage,
+    blocks: &mut Blocks,
+    context: &Context,
+) -> Result<(), ExtractError> {
     if let Some(text) = storage.text(ole, property::BODY)?
         && !text.trim().is_empty()
     {
@@ -219,7 +264,11 @@ fn attachment(
 ) -> Result<(), ExtractError> {
     let storage = Storage::read(ole, path, 8)?;
     let mut name = String::new();
-    for number in [property::ATTACH_LONG_NAME, property::ATTACH_NAME, property::DISPLAY_NAME] {
+    for number in [
+        property::ATTACH_LONG_NAME,
+        property::ATTACH_NAME,
+        property::DISPLAY_NAME,
+    ] {
         if name.is_empty() {
             name = squeeze(&storage.text(ole, number)?.unwrap_or_default());
         }
@@ -239,7 +288,20 @@ fn attachment(
         return Ok(());
     };
     let storage = Storage::read(ole, &inner, 24)?;
-    let subject = storage.text(ole, property::SUBJECT)?.map(|text| squeeze(&text)).unwrap_or_default();
-    blocks.push(BlockKind::Heading(2), if subject.is_empty() { &name } else { &subject })?;
-    message(ole, &storage, blocks, &mut Metadata::new(), warnings, &nested)
+    let subject = storage
+        .text(ole, property::SUBJECT)?
+        .map(|text| squeeze(&text))
+        .unwrap_or_default();
+    blocks.push(
+        BlockKind::Heading(2),
+        if subject.is_empty() { &name } else { &subject },
+    )?;
+    message(
+        ole,
+        &storage,
+        blocks,
+        &mut Metadata::new(),
+        warnings,
+        &nested,
+    )
 }

@@ -24,7 +24,10 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     let mut blocks = Blocks::new(context);
     let mut title = String::new();
     for cell in cells {
-        let kind = cell.get("cell_type").and_then(Value::as_str).unwrap_or_default();
+        let kind = cell
+            .get("cell_type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let source = joined(cell.get("source").or_else(|| cell.get("input")));
         match kind {
             "code" => {
@@ -36,12 +39,27 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
         }
     }
     let mut metadata = Metadata::new();
-    let language = ["/metadata/kernelspec/language", "/metadata/language_info/name"];
+    let language = [
+        "/metadata/kernelspec/language",
+        "/metadata/language_info/name",
+    ];
     if let Some(language) = language.iter().find_map(|at| book.pointer(at)?.as_str()) {
         put(&mut metadata, "programming_language", language);
     }
-    for author in book.pointer("/metadata/authors").and_then(Value::as_array).into_iter().flatten() {
-        add(&mut metadata, "author", author.get("name").and_then(Value::as_str).unwrap_or_default());
+    for author in book
+        .pointer("/metadata/authors")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        add(
+            &mut metadata,
+            "author",
+            author
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+        );
     }
     if let Some(named) = book.pointer("/metadata/title").and_then(Value::as_str) {
         title = named.to_owned();
@@ -65,7 +83,11 @@ fn markdown(source: &str, blocks: &mut Blocks, title: &mut String) -> Result<(),
         let is_heading = !fence && (1..=6).contains(&hashes) && trimmed[hashes..].starts_with(' ');
         let is_fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
         if is_heading || is_fence || (!fence && trimmed.is_empty()) {
-            let kind = if fence { BlockKind::Code } else { BlockKind::Paragraph };
+            let kind = if fence {
+                BlockKind::Code
+            } else {
+                BlockKind::Paragraph
+            };
             blocks.push(kind, &std::mem::take(&mut paragraph))?;
             fence ^= is_fence;
             if is_heading {
@@ -85,7 +107,12 @@ fn markdown(source: &str, blocks: &mut Blocks, title: &mut String) -> Result<(),
 
 /// The text that a code cell printed; pictures are left out, and so is HTML, which repeats the text.
 fn outputs(cell: &Value, blocks: &mut Blocks) -> Result<(), ExtractError> {
-    for output in cell.get("outputs").and_then(Value::as_array).into_iter().flatten() {
+    for output in cell
+        .get("outputs")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let plain = output.get("data").and_then(|data| data.get("text/plain"));
         let text = joined(output.get("text").or(plain));
         blocks.push(BlockKind::Code, &without_escapes(&text))?;
@@ -112,7 +139,9 @@ fn without_escapes(text: &str) -> String {
     while let Some((before, after)) = rest.split_once("\x1B[") {
         out.push_str(before);
         rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
-        rest = rest.strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest);
+        rest = rest
+            .strip_prefix(|c: char| c.is_ascii_alphabetic())
+            .unwrap_or(rest);
     }
     out.push_str(rest);
     out
@@ -131,6 +160,9 @@ mod tests {
             {"data": {"text/plain": "2", "text/html": "<b>2</b>"}}]}], "metadata": {"kernelspec": {"language": "python"}}}"##,
         );
         assert_eq!(found.title, "Title");
-        assert_eq!(outline(&found), ["h1 Title", "p text", "c x", "c print(1)", "c 1", "c 2"]);
+        assert_eq!(
+            outline(&found),
+            ["h1 Title", "p text", "c x", "c print(1)", "c 1", "c 2"]
+        );
     }
 }

@@ -14,13 +14,19 @@ use super::xml::{Element, Node, walk, walk_bytes};
 
 /// Reads a document. Deleted text of tracked changes is not shown; comments and notes follow the
 /// paragraph that they stand in.
-pub(super) fn read(format: Format, bytes: &[u8], context: &Context) -> Result<Reading, ExtractError> {
+pub(super) fn read(
+    format: Format,
+    bytes: &[u8],
+    context: &Context,
+) -> Result<Reading, ExtractError> {
     let mut blocks = Blocks::new(context);
     let mut facts = Facts::default();
     if bytes.starts_with(b"PK") {
         let mut archive = Archive::open(bytes, format, context)?;
         if let Some(manifest) = archive.read("META-INF/manifest.xml")?
-            && manifest.windows(15).any(|window| window == b"encryption-data")
+            && manifest
+                .windows(15)
+                .any(|window| window == b"encryption-data")
         {
             return Err(ExtractError::Encrypted { format });
         }
@@ -108,12 +114,31 @@ struct Paragraph {
 
 /// Elements whose content is not shown.
 const HIDDEN: &[&str] = &[
-    "tracked-changes", "forms", "script", "scripts", "event-listeners", "binary-data", "creator", "date-string",
-    "note-citation", "meta", "settings", "styles", "automatic-styles", "master-styles", "ruby-text", "sender-initials",
+    "tracked-changes",
+    "forms",
+    "script",
+    "scripts",
+    "event-listeners",
+    "binary-data",
+    "creator",
+    "date-string",
+    "note-citation",
+    "meta",
+    "settings",
+    "styles",
+    "automatic-styles",
+    "master-styles",
+    "ruby-text",
+    "sender-initials",
 ];
 
 /// Reads the content into blocks.
-fn body(xml: &str, format: Format, blocks: &mut Blocks, context: &Context) -> Result<(), ExtractError> {
+fn body(
+    xml: &str,
+    format: Format,
+    blocks: &mut Blocks,
+    context: &Context,
+) -> Result<(), ExtractError> {
     let mut open: Vec<Paragraph> = Vec::new();
     let mut hidden = 0usize;
     let mut lists = 0usize;
@@ -184,13 +209,21 @@ fn level(element: &Element) -> u8 {
 }
 
 /// Headers and footers, which stand with the page styles: each text once.
-fn margins(bytes: &[u8], format: Format, blocks: &mut Blocks, context: &Context) -> Result<(), ExtractError> {
+fn margins(
+    bytes: &[u8],
+    format: Format,
+    blocks: &mut Blocks,
+    context: &Context,
+) -> Result<(), ExtractError> {
     let mut inside = 0usize;
     let mut text = String::new();
     let mut seen: Vec<String> = Vec::new();
     let result = walk_bytes(bytes, format, context, &mut |node| {
         let is_margin = |name: &str| {
-            ["header", "footer"].iter().any(|kind| name.strip_prefix(kind).is_some_and(|rest| ["", "-left", "-first"].contains(&rest)))
+            ["header", "footer"].iter().any(|kind| {
+                name.strip_prefix(kind)
+                    .is_some_and(|rest| ["", "-left", "-first"].contains(&rest))
+            })
         };
         match node {
             Node::Open(element) => {
@@ -251,7 +284,9 @@ mod tests {
         assert_eq!(found.title, "T");
         assert_eq!(
             outline(&found),
-            ["h2 Head", "p note", "p a b c", "l item", "r x | y", "p foot"]
+            [
+                "h2 Head", "p note", "p a b c", "l item", "r x | y", "p foot"
+            ]
         );
         assert_eq!(found.metadata["date"], "2001-02-03T04:05:06Z".into());
     }
@@ -263,6 +298,11 @@ mod tests {
             ("META-INF/manifest.xml", b"<manifest:encryption-data/>"),
             ("content.xml", b"\x01\x02"),
         ]);
-        assert_eq!(read("a.odt", &bytes), Err(ExtractError::Encrypted { format: Format::Odt }));
+        assert_eq!(
+            read("a.odt", &bytes),
+            Err(ExtractError::Encrypted {
+                format: Format::Odt
+            })
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! OLE compound files: what Office wrote before 2007, and Outlook still does.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read};
 
 use cfb::CompoundFile;
@@ -14,41 +15,81 @@ use super::metadata::{from_filetime, put};
 /// The first bytes of every compound file.
 pub(super) const MAGIC: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 
-/// The names of streams by which formats are told, as they stand in the directory: UTF-16. The whole
-/// file is looked through, because a damaged directory must not hide what the file is.
+/// The format, by the streams in the root. Letter case does not count; where the directory is damaged,
+/// every name in the file does, so that the message can say what the file is.
 pub(super) fn format(bytes: &[u8]) -> Result<Format, ExtractError> {
-    let has = |name: &str| {
-        let mut wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        wide.extend([0, 0]);
-        // Entries of the directory are 128 bytes long and stand on such borders.
-        bytes.chunks(128).any(|entry| entry.starts_with(&wide))
+    let names = match with_room(bytes) {
+        Ok(file) => file
+            .read_root_storage()
+            .map(|entry| entry.name().to_lowercase())
+            .collect(),
+        Err(_) => all_names(bytes),
     };
-    if has("EncryptedPackage") || has("EncryptionInfo") {
-        return Err(ExtractError::Encrypted { format: Format::Ole });
+    let has = |name: &str| names.iter().any(|have| have == name);
+    if has("encryptedpackage") || has("encryptioninfo") {
+        return Err(ExtractError::Encrypted {
+            format: Format::Ole,
+        });
     }
-    Ok(if has("__properties_version1.0") || has("__nameid_version1.0") {
-        Format::Msg
-    } else if has("WordDocument") {
-        Format::Doc
-    } else if has("PowerPoint Document") {
-        Format::Ppt
-    } else if has("Workbook") || has("Book") || has("WORKBOOK") || has("BOOK") {
-        Format::Xls
-    } else {
-        Format::Ole
-    })
+    Ok(
+        if names
+            .iter()
+            .any(|name| name.starts_with("__properties_version1.0"))
+        {
+            Format::Msg
+        } else if has("worddocument") {
+            Format::Doc
+        } else if has("powerpoint document") {
+            Format::Ppt
+        } else if has("workbook") || has("book") {
+            Format::Xls
+        } else {
+            Format::Ole
+        },
+    )
+}
+
+/// Every name in what may be a directory: its entries are 128 bytes long, the name in UTF-16 first.
+fn all_names(bytes: &[u8]) -> Vec<String> {
+    bytes
+        .chunks_exact(128)
+        .filter(|entry| entry[0] != 0 && entry[1] == 0)
+        .map(|entry| utf16(&entry[..64]).to_lowercase())
+        .collect()
+}
+
+/// Opens a compound file. Some programs cut off the sectors at the end that are not in use, though the
+/// allocation table has them: then they are put back as zeros.
+fn with_room(bytes: &[u8]) -> std::io::Result<CompoundFile<Cursor<Cow<'_, [u8]>>>> {
+    let error = match CompoundFile::open(Cursor::new(Cow::Borrowed(bytes))) {
+        Ok(file) => return Ok(file),
+        Err(error) => error,
+    };
+    let shift = u16_at(bytes, 30)
+        .filter(|shift| [9, 12].contains(shift))
+        .unwrap_or(9);
+    let tables = u32_at(bytes, 44).unwrap_or(0) as usize;
+    // A table has four bytes a sector; the header stands before the first.
+    let length =
+        (tables.saturating_mul(1 << (shift - 2)).saturating_add(1)).saturating_mul(1 << shift);
+    if length <= bytes.len() || length > bytes.len().saturating_add(1 << 24) {
+        return Err(error);
+    }
+    let mut padded = bytes.to_vec();
+    padded.resize(length, 0);
+    CompoundFile::open(Cursor::new(Cow::Owned(padded)))
 }
 
 /// A compound file open for reading.
 pub(super) struct Ole<'a> {
-    file: CompoundFile<Cursor<&'a [u8]>>,
+    file: CompoundFile<Cursor<Cow<'a, [u8]>>>,
     format: Format,
     limit: u64,
 }
 
 impl<'a> Ole<'a> {
     pub fn open(bytes: &'a [u8], format: Format, context: &Context) -> Result<Self, ExtractError> {
-        let file = CompoundFile::open(Cursor::new(bytes)).map_err(|error| ExtractError::damaged(format, error))?;
+        let file = with_room(bytes).map_err(|error| ExtractError::damaged(format, error))?;
         Ok(Ole {
             file,
             format,
@@ -64,7 +105,10 @@ impl<'a> Ole<'a> {
         let damaged = |error| ExtractError::damaged(self.format, format!("stream {path}: {error}"));
         let stream = self.file.open_stream(path).map_err(damaged)?;
         let mut bytes = Vec::new();
-        stream.take(self.limit + 1).read_to_end(&mut bytes).map_err(damaged)?;
+        stream
+            .take(self.limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(damaged)?;
         if bytes.len() as u64 > self.limit {
             return Err(ExtractError::UnpacksTooLarge { limit: self.limit });
         }
@@ -118,11 +162,23 @@ fn summary(bytes: &[u8], metadata: &mut Metadata) -> Option<String> {
     for (property, value) in values {
         match property {
             2 => title = string(value, page).unwrap_or_default(),
-            3 => put(metadata, "subject", &string(value, page).unwrap_or_default()),
+            3 => put(
+                metadata,
+                "subject",
+                &string(value, page).unwrap_or_default(),
+            ),
             4 => put(metadata, "author", &string(value, page).unwrap_or_default()),
-            5 => put(metadata, "keywords", &string(value, page).unwrap_or_default()),
+            5 => put(
+                metadata,
+                "keywords",
+                &string(value, page).unwrap_or_default(),
+            ),
             12 | 13 => {
-                let name = if property == 12 { "created" } else { "modified" };
+                let name = if property == 12 {
+                    "created"
+                } else {
+                    "modified"
+                };
                 if let Some(date) = u64_at(value, 4).and_then(from_filetime) {
                     put(metadata, name, &date);
                     put(metadata, "date", &date);
@@ -147,7 +203,9 @@ fn string(value: &[u8], page: i32) -> Option<String> {
             let (text, _) = encoding.decode_without_bom_handling(bytes);
             Some(text.trim_end_matches('\0').to_owned())
         }
-        31 => Some(utf16(value.get(8..8usize.checked_add(length.checked_mul(2)?)?)?)),
+        31 => Some(utf16(
+            value.get(8..8usize.checked_add(length.checked_mul(2)?)?)?,
+        )),
         _ => None,
     }
 }

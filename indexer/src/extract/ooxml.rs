@@ -28,7 +28,11 @@ pub(super) fn relations(
     context: &Context,
 ) -> Result<HashMap<String, Relation>, ExtractError> {
     let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
-    let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let folder = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{folder}/")
+    };
     let mut found = HashMap::new();
     let Some(bytes) = archive.read(&format!("{folder}_rels/{name}.rels"))? else {
         return Ok(found);
@@ -57,7 +61,9 @@ pub(super) fn main_part(
     context: &Context,
 ) -> Result<String, ExtractError> {
     let relations = relations(archive, "", format, context)?;
-    let named = relations.into_values().find(|relation| relation.kind == "officeDocument");
+    let named = relations
+        .into_values()
+        .find(|relation| relation.kind == "officeDocument");
     Ok(named.map_or_else(|| usual.to_owned(), |relation| relation.target))
 }
 
@@ -81,7 +87,9 @@ pub(super) fn properties(
                 match name {
                     "title" => title = squeeze(&text),
                     "creator" => put(&mut metadata, "author", &text),
-                    "subject" | "description" | "keywords" | "language" => put(&mut metadata, name, &text),
+                    "subject" | "description" | "keywords" | "language" => {
+                        put(&mut metadata, name, &text)
+                    }
                     "created" | "modified" => {
                         put_date(&mut metadata, name, &text);
                         put_date(&mut metadata, "date", &text);
@@ -109,10 +117,17 @@ pub(super) fn loose_text(
     context: &Context,
     blocks: &mut Blocks,
 ) -> Result<(), ExtractError> {
-    let kinds = ["diagrams/data", "charts/chart", "comments", "threadedComments/", "drawings/drawing"];
+    let kinds = [
+        "diagrams/data",
+        "charts/chart",
+        "comments",
+        "threadedComments/",
+        "drawings/drawing",
+    ];
     let names = archive.names_where(|name| {
-        name.strip_prefix(folder)
-            .is_some_and(|rest| rest.ends_with(".xml") && kinds.iter().any(|kind| rest.starts_with(kind)))
+        name.strip_prefix(folder).is_some_and(|rest| {
+            rest.ends_with(".xml") && kinds.iter().any(|kind| rest.starts_with(kind))
+        })
     });
     for name in names {
         drawing(archive, &name, format, context, blocks)?;
@@ -128,7 +143,9 @@ pub(super) fn drawing(
     context: &Context,
     blocks: &mut Blocks,
 ) -> Result<(), ExtractError> {
-    let Some(bytes) = archive.read(name)? else { return Ok(()) };
+    let Some(bytes) = archive.read(name)? else {
+        return Ok(());
+    };
     let mut buffer = String::new();
     let mut shown = 0usize;
     let mut labels = 0usize;

@@ -24,7 +24,10 @@ impl Looks {
     pub fn read(main: &[u8], table: &[u8]) -> Self {
         let mut runs = Vec::new();
         for page in pages(main, table).unwrap_or_default() {
-            if let Some(page) = page.checked_mul(512).and_then(|start| main.get(start..start + 512)) {
+            if let Some(page) = page
+                .checked_mul(512)
+                .and_then(|start| main.get(start..start + 512))
+            {
                 // The rest of a broken page is passed over.
                 let _ = read_page(page, &mut runs);
             }
@@ -50,7 +53,9 @@ fn pages(main: &[u8], table: &[u8]) -> Option<Vec<usize>> {
     let plc = table.get(start..start.checked_add(length)?)?;
     let count = length.checked_sub(4)? / 8;
     (0..count)
-        .map(|index| u32_at(plc, (count + 1) * 4 + index * 4).map(|page| (page & 0x3F_FFFF) as usize))
+        .map(|index| {
+            u32_at(plc, (count + 1) * 4 + index * 4).map(|page| (page & 0x3F_FFFF) as usize)
+        })
         .collect()
 }
 
@@ -60,7 +65,11 @@ fn read_page(page: &[u8], runs: &mut Vec<(usize, usize, Look)>) -> Option<()> {
         let start = u32_at(page, index * 4)? as usize;
         let end = u32_at(page, index * 4 + 4)? as usize;
         let offset = usize::from(*page.get((count + 1) * 4 + index * 13)?) * 2;
-        let look = if offset == 0 { Look::default() } else { read_look(page, offset)? };
+        let look = if offset == 0 {
+            Look::default()
+        } else {
+            read_look(page, offset)?
+        };
         runs.push((start, end, look));
     }
     Some(())

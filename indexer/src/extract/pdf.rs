@@ -30,7 +30,11 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     }
     let mut bookmarks = Vec::new();
     // Bookmarks that cannot be read only cost headings.
-    collect(document.get_outline().ok().flatten().unwrap_or_default(), 1, &mut bookmarks);
+    collect(
+        document.get_outline().ok().flatten().unwrap_or_default(),
+        1,
+        &mut bookmarks,
+    );
     let mut blocks = Blocks::new(context);
     let mut warnings = Vec::new();
     for (index, page) in (0..pages).zip(1u32..) {
@@ -96,8 +100,16 @@ fn heading(paragraph: &str, bookmarks: &[(String, u8)]) -> Option<BlockKind> {
 fn paragraphs(page: &str) -> Vec<String> {
     let mut paragraphs = Vec::new();
     for block in page.replace("\r\n", "\n").split("\n\n") {
-        let lines: Vec<&str> = block.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let longest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+        let lines: Vec<&str> = block
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let longest = lines
+            .iter()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0);
         let mut paragraph = String::new();
         for line in lines {
             if !paragraph.is_empty() && !paragraph.ends_with('\n') {
@@ -121,9 +133,9 @@ fn paragraphs(page: &str) -> Vec<String> {
 
 /// Adds the next line of a paragraph: a word cut by a hyphen is put together again.
 fn join(paragraph: &mut String, line: &str) {
-    let torn = paragraph
-        .strip_suffix(['-', '\u{AD}'])
-        .is_some_and(|head| head.ends_with(char::is_lowercase) && line.starts_with(char::is_lowercase));
+    let torn = paragraph.strip_suffix(['-', '\u{AD}']).is_some_and(|head| {
+        head.ends_with(char::is_lowercase) && line.starts_with(char::is_lowercase)
+    });
     if torn {
         paragraph.pop();
     } else {
@@ -147,7 +159,11 @@ fn information(document: &PdfDocument) -> (String, Metadata) {
         let bytes = dictionary.get(name).and_then(Object::as_string)?;
         Some(squeeze(&text_string(bytes)))
     };
-    for (name, key) in [("author", "Author"), ("subject", "Subject"), ("keywords", "Keywords")] {
+    for (name, key) in [
+        ("author", "Author"),
+        ("subject", "Subject"),
+        ("keywords", "Keywords"),
+    ] {
         put(&mut metadata, name, &text(key).unwrap_or_default());
     }
     for (name, key) in [("created", "CreationDate"), ("modified", "ModDate")] {
@@ -157,7 +173,9 @@ fn information(document: &PdfDocument) -> (String, Metadata) {
     }
     let title = text("Title").unwrap_or_default();
     // What word processors write when nobody gave a title is the name of a file.
-    let is_file = [".doc", ".docx", ".dvi", ".tex", ".indd", ".qxd", ".xls", ".ppt", ".pptx"];
+    let is_file = [
+        ".doc", ".docx", ".dvi", ".tex", ".indd", ".qxd", ".xls", ".ppt", ".pptx",
+    ];
     let lower = title.to_ascii_lowercase();
     if is_file.iter().any(|end| lower.ends_with(end)) || lower == "untitled" {
         return (String::new(), metadata);
@@ -168,8 +186,14 @@ fn information(document: &PdfDocument) -> (String, Metadata) {
 /// A text string of PDF: UTF-16 or UTF-8 by its mark, else PDFDocEncoding, which is Latin 1 for letters.
 fn text_string(bytes: &[u8]) -> String {
     let text = match bytes {
-        [0xFE, 0xFF, rest @ ..] => encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned(),
-        [0xFF, 0xFE, rest @ ..] => encoding_rs::UTF_16LE.decode_without_bom_handling(rest).0.into_owned(),
+        [0xFE, 0xFF, rest @ ..] => encoding_rs::UTF_16BE
+            .decode_without_bom_handling(rest)
+            .0
+            .into_owned(),
+        [0xFF, 0xFE, rest @ ..] => encoding_rs::UTF_16LE
+            .decode_without_bom_handling(rest)
+            .0
+            .into_owned(),
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         _ => bytes.iter().map(|&byte| char::from(byte)).collect(),
     };
@@ -184,17 +208,39 @@ mod tests {
 
     /// A PDF with one line of text a page.
     fn pdf(pages: &[&str]) -> Vec<u8> {
-        let kids: Vec<String> = (0..pages.len()).map(|index| format!("{} 0 R", 10 + index * 2)).collect();
+        let kids: Vec<String> = (0..pages.len())
+            .map(|index| format!("{} 0 R", 10 + index * 2))
+            .collect();
         let mut objects = vec![
             (1, "<< /Type /Catalog /Pages 2 0 R >>".to_owned()),
-            (2, format!("<< /Type /Pages /Count {} /Kids [{}] >>", pages.len(), kids.join(" "))),
-            (3, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned()),
-            (4, "<< /Title (The title) /Author (Ann) /CreationDate (D:20200102030405Z) >>".to_owned()),
+            (
+                2,
+                format!(
+                    "<< /Type /Pages /Count {} /Kids [{}] >>",
+                    pages.len(),
+                    kids.join(" ")
+                ),
+            ),
+            (
+                3,
+                "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
+            ),
+            (
+                4,
+                "<< /Title (The title) /Author (Ann) /CreationDate (D:20200102030405Z) >>"
+                    .to_owned(),
+            ),
         ];
         for (index, text) in pages.iter().enumerate() {
             let content = format!("BT /F1 12 Tf 72 700 Td ({text}) Tj ET");
             objects.push((10 + index * 2, format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {} 0 R /Resources << /Font << /F1 3 0 R >> >> >>", 11 + index * 2)));
-            objects.push((11 + index * 2, format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len())));
+            objects.push((
+                11 + index * 2,
+                format!(
+                    "<< /Length {} >>\nstream\n{content}\nendstream",
+                    content.len()
+                ),
+            ));
         }
         let mut out = "%PDF-1.4\n".to_owned();
         let mut places = Vec::new();
@@ -207,7 +253,9 @@ mod tests {
         for (number, place) in places {
             out.push_str(&format!("{number} 1\n{place:010} 00000 n \n"));
         }
-        out.push_str(&format!("trailer << /Size 100 /Root 1 0 R /Info 4 0 R >>\nstartxref\n{start}\n%%EOF\n"));
+        out.push_str(&format!(
+            "trailer << /Size 100 /Root 1 0 R /Info 4 0 R >>\nstartxref\n{start}\n%%EOF\n"
+        ));
         out.into_bytes()
     }
 
@@ -217,7 +265,12 @@ mod tests {
         assert_eq!(outline(&found), ["p@1 Hello there", "p@2 Second page"]);
         assert_eq!(found.title, "The title");
         assert_eq!(found.metadata["date"], "2020-01-02T03:04:05Z".into());
-        assert_eq!(read("a.pdf", &pdf(&[""])), Err(ExtractError::NoText { format: Format::Pdf }));
+        assert_eq!(
+            read("a.pdf", &pdf(&[""])),
+            Err(ExtractError::NoText {
+                format: Format::Pdf
+            })
+        );
     }
 
     /// Whatever is cut off or changed, there is an answer and no panic.
@@ -225,15 +278,27 @@ mod tests {
     fn mutilated_files_are_errors() {
         let whole = pdf(&["Hello there"]);
         for cut in (10..whole.len()).step_by(37) {
-            assert!(!matches!(read("a.pdf", &whole[..cut]), Err(ExtractError::Crashed { .. })), "{cut}");
+            assert!(
+                !matches!(
+                    read("a.pdf", &whole[..cut]),
+                    Err(ExtractError::Crashed { .. })
+                ),
+                "{cut}"
+            );
         }
     }
 
     #[test]
     fn lines_become_paragraphs() {
         assert_eq!(
-            paragraphs("A long line that goes on in an-\nother line, as long as it is, and\nends.\nNext one is here, it is long too\nand\n\nlast"),
-            ["A long line that goes on in another line, as long as it is, and ends.", "Next one is here, it is long too and\n", "last"]
+            paragraphs(
+                "A long line that goes on in an-\nother line, as long as it is, and\nends.\nNext one is here, it is long too\nand\n\nlast"
+            ),
+            [
+                "A long line that goes on in another line, as long as it is, and ends.",
+                "Next one is here, it is long too and\n",
+                "last"
+            ]
         );
     }
 }

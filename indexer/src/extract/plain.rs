@@ -63,10 +63,12 @@ pub(super) fn read(
 
 fn source_map(decoded: &Decoded) -> SourceMap {
     match (decoded.charset, decoded.mark) {
-        (Charset::Utf8, _) if decoded.text.contains(char::REPLACEMENT_CHARACTER) => SourceMap::Encoded {
-            charset: Charset::Utf8,
-            mark: decoded.mark,
-        },
+        (Charset::Utf8, _) if decoded.text.contains(char::REPLACEMENT_CHARACTER) => {
+            SourceMap::Encoded {
+                charset: Charset::Utf8,
+                mark: decoded.mark,
+            }
+        }
         (Charset::Utf8, 0) => SourceMap::Identity,
         (Charset::Utf8, mark) => SourceMap::Bom(mark),
         (charset, mark) => SourceMap::Encoded { charset, mark },
@@ -79,7 +81,9 @@ fn markdown_title(text: &str) -> String {
     let mut before = "";
     for line in text.lines().take(200) {
         let trimmed = line.trim();
-        let mark = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark));
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| trimmed.starts_with(mark));
         match (fence, mark) {
             (None, Some(mark)) => fence = Some(mark),
             (Some(open), Some(mark)) if open == mark => fence = None,
@@ -94,7 +98,8 @@ fn markdown_title(text: &str) -> String {
             return inline_text(trimmed[hashes..].trim().trim_end_matches('#'));
         }
         let underline = !trimmed.is_empty()
-            && (trimmed.bytes().all(|byte| byte == b'=') || trimmed.bytes().all(|byte| byte == b'-'));
+            && (trimmed.bytes().all(|byte| byte == b'=')
+                || trimmed.bytes().all(|byte| byte == b'-'));
         if underline && !before.is_empty() && !before.starts_with(['-', '*', '>', '|', '#']) {
             return inline_text(before);
         }
@@ -108,9 +113,11 @@ fn inline_text(heading: &str) -> String {
     let mut out = String::new();
     let mut rest = heading;
     while let Some(at) = rest.find('[') {
-        let link = rest[at..]
-            .find("](")
-            .and_then(|middle| rest[at + middle..].find(')').map(|end| (at + middle, at + middle + end)));
+        let link = rest[at..].find("](").and_then(|middle| {
+            rest[at + middle..]
+                .find(')')
+                .map(|end| (at + middle, at + middle + end))
+        });
         let Some((middle, end)) = link else { break };
         out.push_str(rest[..at].trim_end_matches('!'));
         out.push_str(&rest[at + 1..middle]);
@@ -152,7 +159,10 @@ mod tests {
         let md = |text: &str| part(Format::Markdown, "a.md", text.as_bytes()).title;
         assert_eq!(md("\n# The `x` of [y](http://z) #\ntext"), "The x of y");
         assert_eq!(md("Title\n=====\n"), "Title");
-        assert_eq!(md("---\ntitle: \"From matter\"\n---\n# Heading"), "From matter");
+        assert_eq!(
+            md("---\ntitle: \"From matter\"\n---\n# Heading"),
+            "From matter"
+        );
         assert_eq!(md("```sh\n# comment\n```\n## Real"), "Real");
         let rst = |text: &str| part(Format::Rst, "a.rst", text.as_bytes()).title;
         assert_eq!(rst("=====\nTitle\n=====\n\ntext"), "Title");
@@ -167,7 +177,10 @@ mod tests {
         assert_eq!(found.source, SourceMap::Identity);
         let bytes = "\u{FEFF}é".as_bytes();
         let found = part(Format::Text, "a.txt", bytes);
-        assert_eq!((found.text.as_str(), found.source), ("é", SourceMap::Bom(3)));
+        assert_eq!(
+            (found.text.as_str(), found.source),
+            ("é", SourceMap::Bom(3))
+        );
         assert_eq!(found.source.file_offsets(bytes, &[0, 2]), Some(vec![3, 5]));
     }
 

@@ -56,7 +56,11 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
         None => show.everything()?,
     }
     let (title, metadata) = ole.summary()?;
-    let title = if title == "PowerPoint Presentation" || title == "Slide 1" { String::new() } else { title };
+    let title = if title == "PowerPoint Presentation" || title == "Slide 1" {
+        String::new()
+    } else {
+        title
+    };
     let (text, structure) = show.blocks.finish()?;
     Ok(Reading::from(Part {
         title,
@@ -150,7 +154,9 @@ impl<'a> Show<'a, '_> {
         let mut slides = Vec::new();
         let mut notes = Vec::new();
         for &at in directory.values() {
-            let Some((document, _)) = record(self.stream, at) else { continue };
+            let Some((document, _)) = record(self.stream, at) else {
+                continue;
+            };
             if document.kind != kind::DOCUMENT {
                 continue;
             }
@@ -166,9 +172,14 @@ impl<'a> Show<'a, '_> {
             let at = directory.get(&number)?;
             record(self.stream, *at).map(|(record, _)| record)
         };
-        let notes: Vec<Record> = notes.iter().filter_map(|entry| object(entry.object)).collect();
-        let found: Vec<(&Entry, Option<Record>)> =
-            slides.iter().map(|entry| (entry, object(entry.object))).collect();
+        let notes: Vec<Record> = notes
+            .iter()
+            .filter_map(|entry| object(entry.object))
+            .collect();
+        let found: Vec<(&Entry, Option<Record>)> = slides
+            .iter()
+            .map(|entry| (entry, object(entry.object)))
+            .collect();
         for ((entry, slide), page) in found.into_iter().zip(1..) {
             self.context.check_time()?;
             self.blocks.set_page(page);

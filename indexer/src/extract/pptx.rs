@@ -22,7 +22,9 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     let mut footers = Vec::new();
     for (slide, number) in slides.iter().zip(1..) {
         blocks.set_page(number);
-        let Some(bytes) = archive.read(slide)? else { continue };
+        let Some(bytes) = archive.read(slide)? else {
+            continue;
+        };
         shapes(&bytes, true, &mut footers, &mut blocks, context)?;
         let mut relations: Vec<_> = ooxml::relations(&mut archive, slide, FORMAT, context)?
             .into_values()
@@ -44,7 +46,11 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     }
     let (title, metadata) = ooxml::properties(&mut archive, FORMAT, context)?;
     // What PowerPoint calls a presentation that nobody named.
-    let title = if title == "PowerPoint Presentation" || title == "Slide 1" { String::new() } else { title };
+    let title = if title == "PowerPoint Presentation" || title == "Slide 1" {
+        String::new()
+    } else {
+        title
+    };
     let (text, structure) = blocks.finish()?;
     Ok(Reading::from(Part {
         title,
@@ -54,7 +60,11 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
 }
 
 /// The slides in the order of the show; in the order of their names if the presentation names none.
-fn slides(archive: &mut Archive, main: &str, context: &Context) -> Result<Vec<String>, ExtractError> {
+fn slides(
+    archive: &mut Archive,
+    main: &str,
+    context: &Context,
+) -> Result<Vec<String>, ExtractError> {
     let relations = ooxml::relations(archive, main, FORMAT, context)?;
     let bytes = archive.require(main)?;
     let mut slides = Vec::new();
@@ -73,7 +83,8 @@ fn slides(archive: &mut Archive, main: &str, context: &Context) -> Result<Vec<St
         Ok(())
     })?;
     if slides.is_empty() {
-        slides = archive.names_where(|name| name.starts_with("ppt/slides/slide") && name.ends_with(".xml"));
+        slides = archive
+            .names_where(|name| name.starts_with("ppt/slides/slide") && name.ends_with(".xml"));
     }
     Ok(slides)
 }
@@ -96,7 +107,11 @@ fn shapes(
                 "Fallback" => fallback += 1,
                 _ if fallback > 0 => {}
                 "sp" | "graphicFrame" | "pic" => placeholder.clear(),
-                "ph" => placeholder = element.attribute("type").unwrap_or_else(|| "body".to_owned()),
+                "ph" => {
+                    placeholder = element
+                        .attribute("type")
+                        .unwrap_or_else(|| "body".to_owned())
+                }
                 "t" => in_text += 1,
                 "br" => buffer.push('\n'),
                 "tr" => blocks.open_row(),
@@ -144,9 +159,11 @@ mod tests {
     #[test]
     fn slides_in_the_order_of_the_show() {
         let slide = |title: &str, text: &str| {
-            format!("<p:sld><p:sp><p:nvPr><p:ph type='title'/></p:nvPr><a:p><a:r><a:t>{title}</a:t></a:r></a:p></p:sp>\
+            format!(
+                "<p:sld><p:sp><p:nvPr><p:ph type='title'/></p:nvPr><a:p><a:r><a:t>{title}</a:t></a:r></a:p></p:sp>\
                      <p:sp><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:sp>\
-                     <p:sp><p:ph type='sldNum'/><a:p><a:fld><a:t>7</a:t></a:fld></a:p></p:sp></p:sld>")
+                     <p:sp><p:ph type='sldNum'/><a:p><a:fld><a:t>7</a:t></a:fld></a:p></p:sp></p:sld>"
+            )
         };
         let bytes = zip_of(&[
             ("ppt/presentation.xml", b"<p:presentation><p:sldIdLst><p:sldId id='256' r:id='r2'/><p:sldId id='257' r:id='r1'/></p:sldIdLst></p:presentation>"),
@@ -158,7 +175,13 @@ mod tests {
         ]);
         assert_eq!(
             outline(&part("a.pptx", &bytes)),
-            ["h1@1 First", "p@1 a", "p@1 say this", "h1@2 Second", "p@2 b"]
+            [
+                "h1@1 First",
+                "p@1 a",
+                "p@1 say this",
+                "h1@2 Second",
+                "p@2 b"
+            ]
         );
     }
 }

@@ -7,8 +7,8 @@ use super::format::Format;
 use super::limits::Context;
 use super::part::{Extracted, Reading};
 use super::{
-    csv, doc, docx, epub, fb2, html, json, mail, mbox, msg, notebook, odf, pdf, plain, ppt, pptx, rtf,
-    sheet, xmltext, xps,
+    csv, doc, docx, epub, fb2, html, json, mail, mbox, msg, notebook, odf, pdf, plain, ppt, pptx,
+    rtf, sheet, xmltext, xps,
 };
 
 /// Reads a file of a format that is known already.
@@ -20,7 +20,11 @@ pub(super) fn read(
 ) -> Result<Extracted, ExtractError> {
     let reading = dispatch(format, path, bytes, context)?;
     // A file whose text is only blanks has nothing to find; that is said, not passed over.
-    if reading.parts.iter().all(|part| part.text.trim().is_empty() && part.title.is_empty()) {
+    if reading
+        .parts
+        .iter()
+        .all(|part| part.text.trim().is_empty() && part.title.is_empty())
+    {
         return Err(ExtractError::NoText { format });
     }
     let text = reading.parts.iter().map(|part| part.text.len()).sum();
@@ -61,7 +65,9 @@ fn dispatch(
         Format::Rtf => rtf::read(bytes, context),
         Format::Docx => docx::read(bytes, context),
         Format::Pptx => pptx::read(bytes, context),
-        Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => sheet::read(format, bytes, context),
+        Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => {
+            sheet::read(format, bytes, context)
+        }
         Format::Doc => doc::read(bytes, context),
         Format::Ppt => ppt::read(bytes, context),
         Format::Odt | Format::Odp => odf::read(format, bytes, context),

@@ -6,10 +6,10 @@ use encoding_rs::{Encoding, WINDOWS_1252};
 use kenning::document::{BlockKind, Metadata};
 
 use super::blocks::{Blocks, squeeze};
+use super::codepage::{encoding_of_charset, encoding_of_page};
 use super::error::ExtractError;
 use super::limits::Context;
 use super::metadata::put;
-use super::codepage::{encoding_of_charset, encoding_of_page};
 use super::part::{Part, Reading};
 
 /// Reads a document.
@@ -163,16 +163,21 @@ impl<'a> Reader<'a> {
 
     /// Reads what follows a backslash at `at`, and gives back where to go on.
     fn control(&mut self, bytes: &[u8], at: usize) -> Result<usize, ExtractError> {
-        let Some(&first) = bytes.get(at) else { return Ok(at) };
+        let Some(&first) = bytes.get(at) else {
+            return Ok(at);
+        };
         if !first.is_ascii_alphabetic() {
             return Ok(self.symbol(bytes, at, first));
         }
         let end = run_end(bytes, at, |byte| byte.is_ascii_alphabetic());
         let name = std::str::from_utf8(&bytes[at..end]).unwrap_or_default();
-        let minus = bytes.get(end) == Some(&b'-') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        let minus =
+            bytes.get(end) == Some(&b'-') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
         let digits = end + usize::from(minus);
         let mut next = run_end(bytes, digits, |byte| byte.is_ascii_digit());
-        let number = std::str::from_utf8(&bytes[end..next]).ok().and_then(|text| text.parse::<i32>().ok());
+        let number = std::str::from_utf8(&bytes[end..next])
+            .ok()
+            .and_then(|text| text.parse::<i32>().ok());
         if bytes.get(next) == Some(&b' ') {
             next += 1;
         }
@@ -281,7 +286,9 @@ impl<'a> Reader<'a> {
             Target::Body if !self.group.hidden => self.paragraph.push_str(text),
             Target::Body | Target::Nowhere | Target::Fonts => {}
             Target::Styles => self.style_name(text),
-            Target::Title | Target::Author | Target::Subject | Target::Keywords => self.fact.push_str(text),
+            Target::Title | Target::Author | Target::Subject | Target::Keywords => {
+                self.fact.push_str(text)
+            }
         }
     }
 
@@ -390,12 +397,14 @@ impl<'a> Reader<'a> {
             "author" => Target::Author,
             "subject" => Target::Subject,
             "keywords" => Target::Keywords,
-            "colortbl" | "pict" | "objdata" | "fldinst" | "listtable" | "listoverridetable" | "info" | "themedata"
-            | "datastore" | "latentstyles" | "rsidtbl" | "xmlnstbl" | "bkmkstart" | "bkmkend" | "listtext" | "pntext"
-            | "filetbl" | "revtbl" | "generator" | "operator" | "company" | "doccomm" | "nonshppict" | "sn"
-            | "template" | "ftnsep" | "ftnsepc" | "aftnsep" | "atnid" | "atnref" | "atndate" | "pgdsctbl"
-            | "colorschememapping" | "mmathPr" | "xe" | "tc" | "rxe" | "nonesttables" | "falt" | "objclass"
-            | "pntxta" | "pntxtb" | "wgrffmtfilter" | "userprops" | "docvar" | "datafield" | "factoidname" => Target::Nowhere,
+            "colortbl" | "pict" | "objdata" | "fldinst" | "listtable" | "listoverridetable"
+            | "info" | "themedata" | "datastore" | "latentstyles" | "rsidtbl" | "xmlnstbl"
+            | "bkmkstart" | "bkmkend" | "listtext" | "pntext" | "filetbl" | "revtbl"
+            | "generator" | "operator" | "company" | "doccomm" | "nonshppict" | "sn"
+            | "template" | "ftnsep" | "ftnsepc" | "aftnsep" | "atnid" | "atnref" | "atndate"
+            | "pgdsctbl" | "colorschememapping" | "mmathPr" | "xe" | "tc" | "rxe"
+            | "nonesttables" | "falt" | "objclass" | "pntxta" | "pntxtb" | "wgrffmtfilter"
+            | "userprops" | "docvar" | "datafield" | "factoidname" => Target::Nowhere,
             _ => return,
         };
         // The facts stand inside of the group `info`, which shows nothing itself.
@@ -453,13 +462,23 @@ impl<'a> Reader<'a> {
 /// Whether the destination behind `\*` has text of the document in it all the same.
 fn is_shown_destination(rest: &[u8]) -> bool {
     let rest = rest.trim_ascii_start();
-    [&b"\\shptxt"[..], b"\\shpinst", b"\\annotation", b"\\nesttableprops", b"\\footnote"]
-        .iter()
-        .any(|name| rest.starts_with(name))
+    [
+        &b"\\shptxt"[..],
+        b"\\shpinst",
+        b"\\annotation",
+        b"\\nesttableprops",
+        b"\\footnote",
+    ]
+    .iter()
+    .any(|name| rest.starts_with(name))
 }
 
 fn run_end(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
     // A control word has at most 32 letters, a number ten digits; a longer run is not one.
     let rest = bytes.get(from..).unwrap_or_default();
-    from + rest.iter().take(32).take_while(|&&byte| wanted(byte)).count()
+    from + rest
+        .iter()
+        .take(32)
+        .take_while(|&&byte| wanted(byte))
+        .count()
 }

@@ -2,7 +2,10 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, DataRef, DataType, ExcelDateTime, Ods, Reader, Sheets, WorkbookProperties, Xls, Xlsb, Xlsx};
+use calamine::{
+    Data, DataRef, DataType, ExcelDateTime, Ods, Reader, Sheets, WorkbookProperties, Xls, Xlsb,
+    Xlsx,
+};
 use kenning::document::{BlockKind, Metadata};
 
 use super::archive::Archive;
@@ -18,7 +21,11 @@ use super::table::{Cell, TableWriter};
 type Bytes<'a> = Cursor<&'a [u8]>;
 
 /// Reads a workbook.
-pub(super) fn read(format: Format, bytes: &[u8], context: &Context) -> Result<Reading, ExtractError> {
+pub(super) fn read(
+    format: Format,
+    bytes: &[u8],
+    context: &Context,
+) -> Result<Reading, ExtractError> {
     if format != Format::Xls {
         check_unpacked(format, bytes, context)?;
     }
@@ -28,7 +35,6 @@ pub(super) fn read(format: Format, bytes: &[u8], context: &Context) -> Result<Re
     let names = book.sheet_names();
     for (name, number) in names.iter().zip(1..) {
         blocks.set_page(number);
-        let heading = blocks.len();
         blocks.push(BlockKind::Heading(1), name)?;
         let result = match &mut book {
             Sheets::Xlsx(book) => cells_of_xlsx(book, name, &mut blocks, context),
@@ -43,7 +49,6 @@ pub(super) fn read(format: Format, bytes: &[u8], context: &Context) -> Result<Re
                 reason,
             }),
         }
-        let _ = heading;
     }
     let properties = book.workbook_properties().unwrap_or_default();
     if matches!(format, Format::Xlsx | Format::Xlsb) {
@@ -74,7 +79,10 @@ fn check_unpacked(format: Format, bytes: &[u8], context: &Context) -> Result<(),
     let mut archive = Archive::open(bytes, format, context)?;
     let names = archive.names_where(|name| {
         let name = name.to_ascii_lowercase();
-        [".xml", ".rels", ".bin"].iter().any(|end| name.ends_with(end)) && !name.contains("vbaproject")
+        [".xml", ".rels", ".bin"]
+            .iter()
+            .any(|end| name.ends_with(end))
+            && !name.contains("vbaproject")
     });
     for name in names {
         archive.read(&name)?;
@@ -113,7 +121,14 @@ impl From<ExtractError> for SheetError {
 }
 
 fn damaged(error: impl std::fmt::Display) -> SheetError {
-    SheetError::Damaged(error.to_string().lines().next().unwrap_or_default().to_owned())
+    SheetError::Damaged(
+        error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    )
 }
 
 /// Collects cells that come row by row.
@@ -240,7 +255,12 @@ fn number_text(number: f64) -> String {
 fn moment_text(moment: &ExcelDateTime) -> String {
     if moment.is_duration() {
         let seconds = (moment.as_f64() * 86_400.0).round() as i64;
-        return format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+        return format!(
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
     }
     let (year, month, day, hour, minute, second, _) = moment.to_ymd_hms_milli();
     let time = format!("{hour:02}:{minute:02}:{second:02}");
@@ -248,7 +268,11 @@ fn moment_text(moment: &ExcelDateTime) -> String {
         return time;
     }
     let date = format!("{year:04}-{month:02}-{day:02}");
-    if time == "00:00:00" { date } else { format!("{date} {time}") }
+    if time == "00:00:00" {
+        date
+    } else {
+        format!("{date} {time}")
+    }
 }
 
 fn note(properties: &WorkbookProperties, metadata: &mut Metadata) {
@@ -261,7 +285,10 @@ fn note(properties: &WorkbookProperties, metadata: &mut Metadata) {
     fact("subject", &properties.subject);
     fact("keywords", &properties.keywords);
     fact("description", &properties.description);
-    for (name, value) in [("created", &properties.created), ("modified", &properties.modified)] {
+    for (name, value) in [
+        ("created", &properties.created),
+        ("modified", &properties.modified),
+    ] {
         if let Some(value) = value {
             put_date(metadata, name, value);
             put_date(metadata, "date", value);
@@ -290,7 +317,7 @@ mod tests {
             </sheetData></worksheet>"#;
         let bytes = zip_of(&[
             ("[Content_Types].xml", b"<Types/>"),
-            ("_rels/.rels", b"<Relationships/>"),
+            ("_rels/.rels", br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#),
             ("xl/workbook.xml", br#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="People" sheetId="1" r:id="rId1"/></sheets></workbook>"#),
             ("xl/_rels/workbook.xml.rels", br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#),
             ("xl/worksheets/sheet1.xml", sheet),
@@ -298,7 +325,12 @@ mod tests {
         let found = part("a.xlsx", &bytes);
         assert_eq!(
             outline(&found),
-            ["h1@1 People", "r@1 Name | Age", "r@1 Name: Anna | Age: 7", "r@1 far"]
+            [
+                "h1@1 People",
+                "r@1 Name | Age",
+                "r@1 Name: Anna | Age: 7",
+                "r@1 far"
+            ]
         );
     }
 }

@@ -21,7 +21,9 @@ impl Cell {
     /// A cell of a text file: whether it is a word must be guessed.
     pub fn from_text(column: u32, text: &str) -> Self {
         let text = squeeze(text);
-        let is_word = !text.is_empty() && text.chars().any(char::is_alphabetic) && text.parse::<f64>().is_err();
+        let is_word = !text.is_empty()
+            && text.chars().any(char::is_alphabetic)
+            && text.parse::<f64>().is_err();
         Cell {
             column,
             text,
@@ -47,7 +49,10 @@ pub(super) struct TableWriter {
 impl TableWriter {
     /// Adds a row. Empty cells and empty rows are left out.
     pub fn row(&mut self, blocks: &mut Blocks, cells: Vec<Cell>) -> Result<(), ExtractError> {
-        let cells: Vec<Cell> = cells.into_iter().filter(|cell| !cell.text.trim().is_empty()).collect();
+        let cells: Vec<Cell> = cells
+            .into_iter()
+            .filter(|cell| !cell.text.trim().is_empty())
+            .collect();
         if cells.is_empty() {
             return Ok(());
         }
@@ -74,7 +79,9 @@ impl TableWriter {
             if Some(index) == header {
                 // The header stands in the text as well: should it be none, nothing is lost.
                 self.write(blocks, &cells)?;
-                let names = cells.into_iter().map(|cell| (cell.column, squeeze(&cell.text)));
+                let names = cells
+                    .into_iter()
+                    .map(|cell| (cell.column, squeeze(&cell.text)));
                 self.header = Some(names.collect());
             } else {
                 self.write(blocks, &cells)?;
@@ -88,7 +95,11 @@ impl TableWriter {
             .iter()
             .map(|cell| {
                 let text = squeeze(&cell.text);
-                match self.header.as_ref().and_then(|header| header.get(&cell.column)) {
+                match self
+                    .header
+                    .as_ref()
+                    .and_then(|header| header.get(&cell.column))
+                {
                     Some(name) => format!("{name}: {text}"),
                     None => text,
                 }
@@ -110,7 +121,9 @@ impl TableWriter {
 fn find_header(rows: &VecDeque<Vec<Cell>>) -> Option<usize> {
     let index = rows.iter().position(|cells| cells.len() > 1)?;
     let cells = rows.get(index)?;
-    let named = cells.iter().all(|cell| cell.is_word && cell.text.chars().count() <= LONGEST);
+    let named = cells
+        .iter()
+        .all(|cell| cell.is_word && cell.text.chars().count() <= LONGEST);
     let mut names: Vec<&str> = cells.iter().map(|cell| cell.text.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -126,9 +139,12 @@ fn find_header(rows: &VecDeque<Vec<Cell>>) -> Option<usize> {
                 * 2
                 >= row.len()
     });
-    (named && names.len() == cells.len() && covered && below().next().is_some()
+    (named
+        && names.len() == cells.len()
+        && covered
+        && below().next().is_some()
         && (cells.len() >= 3 || values))
-    .then_some(index)
+        .then_some(index)
 }
 
 #[cfg(test)]
@@ -143,7 +159,10 @@ mod tests {
         let mut blocks = Blocks::new(&context);
         let mut table = TableWriter::default();
         for row in rows {
-            let cells = row.iter().zip(0..).map(|(text, column)| Cell::from_text(column, text));
+            let cells = row
+                .iter()
+                .zip(0..)
+                .map(|(text, column)| Cell::from_text(column, text));
             table.row(&mut blocks, cells.collect()).unwrap();
         }
         table.finish(&mut blocks).unwrap();
@@ -160,7 +179,10 @@ mod tests {
 
     #[test]
     fn a_list_of_pairs_has_no_header() {
-        assert_eq!(text(&[&["Name", "Anna"], &["Town", "Ulm"]]), "Name | Anna\nTown | Ulm");
+        assert_eq!(
+            text(&[&["Name", "Anna"], &["Town", "Ulm"]]),
+            "Name | Anna\nTown | Ulm"
+        );
         assert_eq!(text(&[&["1", "2"], &["3", "4"]]), "1 | 2\n3 | 4");
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use kenning::document::{BlockKind, Structure};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use super::{Extracted, ExtractError, Limits, Part, extract};
+use super::{ExtractError, Extracted, Limits, Part, extract};
 
 /// A zip container with these entries.
 pub(super) fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -46,7 +46,10 @@ pub(super) fn outline(part: &Part) -> Vec<String> {
                 BlockKind::TableRow => "r".to_owned(),
                 BlockKind::Code => "c".to_owned(),
             };
-            let page = block.page.map(|page| format!("@{page}")).unwrap_or_default();
+            let page = block
+                .page
+                .map(|page| format!("@{page}"))
+                .unwrap_or_default();
             format!("{kind}{page} {}", &part.text[block.span.clone()])
         })
         .collect()

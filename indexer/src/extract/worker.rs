@@ -53,7 +53,12 @@ pub fn run_worker(mut input: impl Read, mut output: impl Write) -> io::Result<()
     bound_process(&request.limits);
     let limits = request.limits.clone();
     let result = guarded(request.format, &request.limits, move || {
-        read(request.format, &request.path, &bytes, &Context::new(&limits))
+        read(
+            request.format,
+            &request.path,
+            &bytes,
+            &Context::new(&limits),
+        )
     });
     let answer = serde_json::to_vec(&Answer::from(result))?;
     write_frame(&mut output, &answer)?;
@@ -186,7 +191,10 @@ fn bound_process(limits: &Limits) {
             },
         );
     };
-    lower(Resource::As, address_space().saturating_add(limits.memory_bytes));
+    lower(
+        Resource::As,
+        address_space().saturating_add(limits.memory_bytes),
+    );
     lower(Resource::Cpu, limits.seconds.max(0.0).ceil() as u64 + 2);
     lower(Resource::Core, 0);
 }
@@ -214,7 +222,10 @@ fn read_frame(input: &mut impl Read, limit: u64) -> io::Result<Vec<u8>> {
     input.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
     if length > limit {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the frame is too long"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the frame is too long",
+        ));
     }
     let mut bytes = Vec::new();
     input.take(length).read_to_end(&mut bytes)?;
@@ -277,13 +288,19 @@ mod tests {
             ..Limits::default()
         };
         let run = |script: &str| extract(&shell(script), Format::Pdf, path, b"x", &limits);
-        assert!(matches!(run("kill -9 $$"), Err(ExtractError::Crashed { .. })));
+        assert!(matches!(
+            run("kill -9 $$"),
+            Err(ExtractError::Crashed { .. })
+        ));
         assert_eq!(
             run("cat >/dev/null; echo 'memory allocation of 7 bytes failed' >&2; exit 1"),
             Err(ExtractError::OutOfMemory {
                 limit: limits.memory_bytes
             })
         );
-        assert_eq!(run("exec sleep 60"), Err(ExtractError::TimedOut { seconds: 0.1 }));
+        assert_eq!(
+            run("exec sleep 60"),
+            Err(ExtractError::TimedOut { seconds: 0.1 })
+        );
     }
 }

@@ -112,8 +112,7 @@ pub(super) fn walk(
             Event::GeneralRef(reference) => {
                 if let Ok(Some(c)) = reference.resolve_char_ref() {
                     visit(Node::Text(c.encode_utf8(&mut [0; 4])))?;
-                } else if let Some(text) =
-                    quick_xml::escape::resolve_predefined_entity(&reference)
+                } else if let Some(text) = quick_xml::escape::resolve_predefined_entity(&reference)
                 {
                     visit(Node::Text(text))?;
                 } else {
@@ -171,7 +170,10 @@ mod tests {
 
     #[test]
     fn references_are_resolved_and_entities_are_not() {
-        assert_eq!(text_of("<a>x &amp; &#x41;<b><![CDATA[<c>]]></b></a>").unwrap(), "x & A<c>");
+        assert_eq!(
+            text_of("<a>x &amp; &#x41;<b><![CDATA[<c>]]></b></a>").unwrap(),
+            "x & A<c>"
+        );
         let bomb = "<!DOCTYPE a [<!ENTITY b \"lol\"><!ENTITY c \"&b;&b;&b;\">\
                     <!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&c;&x;</a>";
         assert_eq!(text_of(bomb).unwrap(), "&c;&x;");

@@ -12,10 +12,50 @@ use super::xml::{Node, walk};
 
 /// Elements that stand inside of a line in the vocabularies that people write documents in.
 const INLINE: &[&str] = &[
-    "a", "abbr", "acronym", "b", "bold", "cite", "citetitle", "code", "command", "del", "em", "emphasis", "ext-link",
-    "filename", "firstterm", "foreignphrase", "hi", "i", "ins", "italic", "link", "literal", "option", "ph", "phrase",
-    "q", "quote", "ref", "replaceable", "sc", "span", "strong", "sub", "sup", "subscript", "superscript", "tspan",
-    "tt", "u", "uicontrol", "ulink", "userinput", "varname", "xref",
+    "a",
+    "abbr",
+    "acronym",
+    "b",
+    "bold",
+    "cite",
+    "citetitle",
+    "code",
+    "command",
+    "del",
+    "em",
+    "emphasis",
+    "ext-link",
+    "filename",
+    "firstterm",
+    "foreignphrase",
+    "hi",
+    "i",
+    "ins",
+    "italic",
+    "link",
+    "literal",
+    "option",
+    "ph",
+    "phrase",
+    "q",
+    "quote",
+    "ref",
+    "replaceable",
+    "sc",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "subscript",
+    "superscript",
+    "tspan",
+    "tt",
+    "u",
+    "uicontrol",
+    "ulink",
+    "userinput",
+    "varname",
+    "xref",
 ];
 
 /// Reads the text of an XML file.
@@ -59,8 +99,8 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{outline, part, read};
     use super::super::ExtractError;
+    use super::super::testing::{outline, part, read};
 
     #[test]
     fn elements_are_paragraphs() {
@@ -70,6 +110,9 @@ mod tests {
         );
         assert_eq!(found.title, "T");
         assert_eq!(outline(&found), ["h2 T", "p one two three", "p <4"]);
-        assert!(matches!(read("a.xml", b"<?xml version='1.0'?><a"), Err(ExtractError::Damaged { .. })));
+        assert!(matches!(
+            read("a.xml", b"<?xml version='1.0'?><a"),
+            Err(ExtractError::Damaged { .. })
+        ));
     }
 }

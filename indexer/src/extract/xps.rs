@@ -19,7 +19,9 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     let mut blocks = Blocks::new(context);
     for (page, number) in pages(&mut archive, context)?.iter().zip(1..) {
         blocks.set_page(number);
-        let Some(bytes) = archive.read(page)? else { continue };
+        let Some(bytes) = archive.read(page)? else {
+            continue;
+        };
         for paragraph in paragraphs(&runs(&bytes, context)?) {
             blocks.push(BlockKind::Paragraph, &paragraph)?;
         }
@@ -37,7 +39,9 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
 fn pages(archive: &mut Archive, context: &Context) -> Result<Vec<String>, ExtractError> {
     let mut pages = Vec::new();
     for document in archive.names_where(|name| name.to_ascii_lowercase().ends_with(".fdoc")) {
-        let Some(bytes) = archive.read(&document)? else { continue };
+        let Some(bytes) = archive.read(&document)? else {
+            continue;
+        };
         walk_bytes(&bytes, FORMAT, context, &mut |node| {
             if let Node::Open(element) = node
                 && element.name() == "PageContent"
@@ -70,7 +74,10 @@ fn runs(bytes: &[u8], context: &Context) -> Result<Vec<Run>, ExtractError> {
             && let Some(text) = element.attribute("UnicodeString")
         {
             let number = |name: &str| {
-                element.attribute(name).and_then(|value| value.parse().ok()).unwrap_or(0.0)
+                element
+                    .attribute(name)
+                    .and_then(|value| value.parse().ok())
+                    .unwrap_or(0.0)
             };
             runs.push(Run {
                 x: number("OriginX"),
@@ -124,7 +131,13 @@ mod tests {
             <Glyphs OriginX='20' OriginY='10' FontRenderingEmSize='10' UnicodeString='two'/>\
             <Glyphs OriginX='0' OriginY='22' FontRenderingEmSize='10' UnicodeString='three'/>\
             <Glyphs OriginX='0' OriginY='80' FontRenderingEmSize='10' UnicodeString='{}{four}'/></FixedPage>";
-        let bytes = zip_of(&[("FixedDocSeq.fdseq", b"<x/>"), ("Documents/1/Pages/1.fpage", page.as_bytes())]);
-        assert_eq!(outline(&part("a.xps", &bytes)), ["p@1 one two three", "p@1 {four}"]);
+        let bytes = zip_of(&[
+            ("FixedDocSeq.fdseq", b"<x/>"),
+            ("Documents/1/Pages/1.fpage", page.as_bytes()),
+        ]);
+        assert_eq!(
+            outline(&part("a.xps", &bytes)),
+            ["p@1 one two three", "p@1 {four}"]
+        );
     }
 }

@@ -6,6 +6,36 @@ use std::ops::Range;
 use super::{Line, Mark, Opening, fold, lines};
 use crate::document::BlockKind;
 
+/// Words that definitions begin with, in one language or another.
+const DEFINITIONS: [&str; 26] = [
+    "fn",
+    "def",
+    "func",
+    "function",
+    "fun",
+    "sub",
+    "proc",
+    "procedure",
+    "method",
+    "struct",
+    "enum",
+    "union",
+    "record",
+    "type",
+    "macro_rules",
+    "macro",
+    "create",
+    "public",
+    "private",
+    "protected",
+    "static",
+    "export",
+    "defmodule",
+    "defp",
+    "abstract",
+    "data",
+];
+
 /// Definitions that hold definitions, each of which is then a part of its own.
 const CONTAINERS: [&str; 14] = [
     "class",
@@ -102,7 +132,8 @@ impl<'a> Reader<'a> {
         units.map(|(start, end)| start..end).collect()
     }
 
-    /// The line that names a unit: its first that is no comment, if an indented body follows.
+    /// The line that names a unit: its first that is no comment, if an indented body follows and it
+    /// looks like a definition rather than a statement or prose.
     fn head(&self, unit: &Range<usize>) -> Option<usize> {
         let indent = self.lines[unit.start].indent();
         let mut prefix = unit.clone().filter(|at| !self.lines[*at].is_blank());
@@ -112,8 +143,8 @@ impl<'a> Reader<'a> {
             line.indent() <= indent && !is_prefix(text) && !continues(text)
         })?;
         let bodied = (head + 1..unit.end).any(|at| self.lines[at].indent() > indent);
-        let named = self.lines[head].text.contains(char::is_alphabetic);
-        (bodied && named).then_some(head)
+        let below = self.lines.get(head + 1).map_or("", |line| line.text.trim());
+        (bodied && (is_definition(self.lines[head].text) || below == "{")).then_some(head)
     }
 
     fn name(&self, at: usize) -> String {
@@ -158,8 +189,28 @@ fn is_prefix(text: &str) -> bool {
         || text == "*"
 }
 
+/// Whether a line begins a definition: by its words, or because it opens a brace at its end.
+fn is_definition(text: &str) -> bool {
+    let mut words = head_words(text).map(str::to_lowercase);
+    let named = text.contains(char::is_alphabetic);
+    let known = |word: String| {
+        let word = word.as_str();
+        DEFINITIONS.contains(&word) || CONTAINERS.contains(&word)
+    };
+    named && (text.ends_with('{') || words.any(known) && !text.ends_with(['.', ';', ',']))
+}
+
 fn is_container(text: &str) -> bool {
-    let before = text.split(['(', '=', '"']).next().unwrap_or("");
-    let mut words = before.split(|c: char| !c.is_alphanumeric() && c != '_');
-    words.any(|word| CONTAINERS.contains(&word))
+    head_words(text).any(|word| CONTAINERS.contains(&word))
+}
+
+/// The words of a line ahead of its arguments or value, few: later ones are no keywords.
+fn head_words(text: &str) -> impl Iterator<Item = &str> {
+    let restricted = text.trim_start().strip_prefix("pub(");
+    let text = restricted
+        .and_then(|rest| rest.split_once(')'))
+        .map_or(text, |(_, rest)| rest);
+    let before = text.split(['(', '=', '"']).next().unwrap_or_default();
+    let words = before.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.filter(|word| !word.is_empty()).take(4)
 }

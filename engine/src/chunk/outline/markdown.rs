@@ -110,6 +110,9 @@ impl<'a> Reader<'a> {
 
     fn mark(&mut self, start: usize, kind: BlockKind) {
         let start = self.line_start(start);
+        if !self.text[..start].ends_with(char::is_whitespace) && start > 0 {
+            return; // Within a word, as between `>` and what it quotes.
+        }
         // What begins an item is the item.
         let repeated = self.marks.last().is_some_and(|last| {
             let between = self.text.get(last.start..start).unwrap_or_default();

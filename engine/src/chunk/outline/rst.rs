@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         let in_list = self.marks.last().map(|mark| mark.kind) == Some(BlockKind::ListItem);
         let kind = if (fresh || in_list) && (is_list_item(text) || is_field(text)) {
             BlockKind::ListItem
-        } else if fresh && (text.starts_with(">>> ") || text.starts_with("+-")) {
+        } else if fresh && (text.starts_with(">>> ") || is_table(text)) {
             BlockKind::Code
         } else if fresh || text.starts_with(".. ") {
             BlockKind::Paragraph
@@ -142,6 +142,11 @@ fn is_directive(line: &str, names: &[&str]) -> bool {
                 .is_some_and(|after| after.starts_with("::"))
         })
     })
+}
+
+/// Whether a line is the upper border of a table: `+---+---+` or `====  ====`.
+fn is_table(line: &str) -> bool {
+    line.starts_with("+-") || (line.starts_with("==") && line.contains(" =="))
 }
 
 /// Whether a line is `:name: …`.

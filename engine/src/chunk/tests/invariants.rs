@@ -82,7 +82,8 @@ fn random_options(random: &mut Random) -> ChunkOptions {
 }
 
 fn bert() -> impl Fn(&str) -> Result<Tokens> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bert-tokenizer.json");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders/bert/tokenizer.json");
     let tokenizer = Tokenizer::from_file(path).unwrap();
     move |text| {
         let encoding = tokenizer.encode(text, false).unwrap();

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod code;
 mod examples;
 mod invariants;
 
@@ -122,7 +123,12 @@ fn check_tokens(document: &Document, options: &ChunkOptions, tokenize: &Tokenize
     let chunked = check(document, options, tokenize);
     for chunk in &chunked.chunks {
         let ids = tokenize(&chunk.text).unwrap().ids;
-        assert_eq!(chunk.tokens as usize, ids.len(), "{:?}", chunk.text);
+        assert_eq!(
+            chunk.tokens as usize,
+            ids.len(),
+            "{:?} of {document:?}",
+            chunk.text
+        );
         assert!(chunk.input.ends_with(&ids), "{:?}", chunk.text);
     }
     let whole = tokenize(&document.text).unwrap().ids.len() as u64;

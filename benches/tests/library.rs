@@ -1,0 +1,110 @@
+//! The shipped library, indexed as a user would and asked its judged questions.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use kenning::Index;
+use kenning::encoder::{Encoder, EncoderOptions};
+use kenning::models::{DEFAULT_MODEL, ModelStore};
+use kenning::search::{Fusion, Mode};
+use kenning_datasets::{Measure, Questions, Run, evaluate, experiment, trec};
+use kenning_indexer::{Catalogue, Job, Layout, Options};
+
+/// The default model; `None`, with the reason printed, where it cannot be had. With
+/// `KENNING_REQUIRE_MODEL=1` that is a failure.
+fn model() -> Option<Arc<Encoder>> {
+    let store = ModelStore::from_env().unwrap();
+    match Encoder::load(
+        DEFAULT_MODEL,
+        &store,
+        &EncoderOptions::default(),
+        &mut |_| {},
+    ) {
+        Ok(encoder) => Some(Arc::new(encoder)),
+        Err(error) if std::env::var_os("KENNING_REQUIRE_MODEL").is_none() => {
+            println!("skipped: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn datasets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets")
+}
+
+/// Indexes the library into a temporary folder.
+fn index_library(encoder: Arc<Encoder>, folder: &Path) -> Index {
+    let library = datasets().join("library").canonicalize().unwrap();
+    let paths = [library];
+    let layout = Layout::for_paths(&paths, Some(folder)).unwrap();
+    let index = Index::create(&layout.index(), encoder.spec()).unwrap();
+    let index = index.with_encoder(encoder).unwrap();
+    let catalogue = Catalogue::open(&layout.catalogue(), &index).unwrap();
+    let report = kenning_indexer::index(&Job {
+        index: &index,
+        catalogue: &catalogue,
+        layout: &layout,
+        paths: &paths,
+        options: &Options::default(),
+        cancel: &AtomicBool::new(false),
+        progress: &|_| {},
+    })
+    .unwrap();
+    assert_eq!(report.failed, []);
+    assert_eq!(report.warnings, []);
+    index
+}
+
+/// Judgements are of files; a file may hold several documents, and counts where its first is found.
+fn by_file(run: Run) -> Run {
+    let mut rankings = BTreeMap::new();
+    for (query, ranking) in run.rankings {
+        let files = ranking.into_iter().map(|mut ranked| {
+            if let Some((file, _)) = ranked.document.split_once('#') {
+                ranked.document = file.to_owned();
+            }
+            ranked
+        });
+        rankings.insert(query, files.collect());
+    }
+    Run { rankings, ..run }
+}
+
+#[test]
+fn questions_in_other_words_are_answered() {
+    let Some(encoder) = model() else { return };
+    let temp = tempfile::tempdir().unwrap();
+    let index = index_library(encoder, temp.path());
+    let library = datasets().join("library");
+    let questions = Questions::on_files(&datasets().join("questions"), "test", &library).unwrap();
+    assert_eq!(questions.warnings, []);
+    let snapshot = index.snapshot().unwrap();
+    let mut scores = BTreeMap::new();
+    for mode in [Mode::Keyword, Mode::Semantic, Mode::Hybrid] {
+        let run = experiment::ask(
+            &index,
+            &snapshot,
+            &questions.queries,
+            mode,
+            Fusion::default(),
+        );
+        let run = by_file(run.unwrap());
+        if let Some(prefix) = std::env::var_os("KENNING_RUN_FILES") {
+            let file = Path::new(&prefix).join(format!("{}.trec", run.name));
+            trec::write_run(&run, &file).unwrap();
+        }
+        let ndcg = Measure::Ndcg(10);
+        let mean = evaluate(&run, &questions.judgements, &[ndcg])
+            .mean(ndcg)
+            .unwrap();
+        println!("{}: nDCG@10 {mean:.4}", run.name);
+        scores.insert(run.name, mean);
+    }
+    // Most questions share no word with their answer.
+    assert!(scores["semantic"] > scores["keyword"], "{scores:?}");
+    assert!(scores["hybrid"] > 0.7, "{scores:?}");
+}
