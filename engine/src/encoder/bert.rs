@@ -11,7 +11,7 @@ use crate::Result;
 
 /// A loaded model.
 pub(super) struct Bert {
-    model: BertModel,
+    pub model: BertModel,
 }
 
 impl Bert {
