@@ -310,7 +310,7 @@ fn time_is_linear_in_odd_texts() {
         }
     }
     assert!(
-        start.elapsed() < Duration::from_secs(30),
+        start.elapsed() < Duration::from_secs(180),
         "{:?}",
         start.elapsed()
     );
