@@ -240,7 +240,7 @@ mod tests {
             name(b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"),
             Err(ExtractError::Binary)
         );
-        let noise: Vec<u8> = (0..4000u32).map(|n| (n * 7919 >> 3) as u8 | 1).collect();
+        let noise: Vec<u8> = (0..4000u32).map(|n| ((n * 7919) >> 3) as u8 | 1).collect();
         assert_eq!(name(&noise), Err(ExtractError::Binary));
     }
 

@@ -346,6 +346,12 @@ impl<'a> Reader<'a> {
                     self.fonts.insert(self.font, encoding);
                 }
             }
+            // A comment or a note stands in the middle of a line.
+            "annotation" | "footnote" => self.text(" "),
+            "listtext" | "pntext" => {
+                self.is_item = true;
+                self.destination(name);
+            }
             _ => self.destination(name),
         }
         Ok(())
