@@ -40,9 +40,9 @@ impl<'a> Blocks<'a> {
         self.page = Some(page);
     }
 
-    /// Bytes of text so far.
-    pub fn len(&self) -> usize {
-        self.text.len()
+    /// The blocks to come stand on no page.
+    pub fn end_pages(&mut self) {
+        self.page = None;
     }
 
     /// Whether there is no block yet.
@@ -210,11 +210,11 @@ pub(super) fn tidy(text: &str, kind: BlockKind) -> String {
 fn visible(line: &str) -> String {
     line.chars()
         .filter(|&c| {
-            let invisible = matches!(
+            let unseen = matches!(
                 c,
                 '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{FFFC}'
             );
-            !invisible && (c == '\t' || !c.is_control())
+            c == '\t' || !(unseen || c.is_control())
         })
         .collect()
 }

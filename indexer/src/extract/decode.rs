@@ -17,8 +17,8 @@ pub(super) struct Decoded {
 /// Most bytes that the detector looks at: more makes no guess better.
 const SAMPLE: usize = 1 << 20;
 
-/// Decodes `bytes`. In this order: a byte order mark, valid UTF-8, UTF-16 and UTF-32 by their zero
-/// bytes, the charset that the file declares, the guess of `chardetng`.
+/// Decodes `bytes`. In this order: a byte order mark, UTF-16 and UTF-32 by their zero bytes, ISO-2022-JP
+/// by its escapes, UTF-8, the charset that the file declares, the guess of `chardetng`.
 ///
 /// # Errors
 ///
@@ -37,10 +37,13 @@ pub(super) fn decode(bytes: &[u8], declared: Option<&str>) -> Result<Decoded, Ex
     if bytes.contains(&0) {
         return Err(ExtractError::Binary);
     }
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && !bytes.contains(&0x1B)
-    {
-        return accept(text.to_owned(), Charset::Utf8, 0);
+    let escapes = bytes.contains(&0x1B);
+    if escapes && let Some(text) = iso_2022_jp(bytes) {
+        return accept(text, Charset::Standard(encoding_rs::ISO_2022_JP), 0);
+    }
+    if is_utf8_all_but(bytes) {
+        let (text, _) = Charset::Utf8.decode(bytes);
+        return accept(text, Charset::Utf8, 0);
     }
     if let Some(charset) = declared.and_then(Charset::from_name) {
         let (text, valid) = charset.decode(bytes);
@@ -66,17 +69,35 @@ fn accept(text: String, charset: Charset, mark: usize) -> Result<Decoded, Extrac
 
 fn guess(bytes: &[u8]) -> Charset {
     let sample = &bytes[..bytes.len().min(SAMPLE)];
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(sample, sample.len() == bytes.len());
-    let encoding = detector.guess(None, Utf8Detection::Allow);
-    // Text with escape sequences of a terminal gets here too.
-    if encoding != encoding_rs::ISO_2022_JP && std::str::from_utf8(bytes).is_ok() {
-        return Charset::Utf8;
-    }
-    if encoding == encoding_rs::UTF_8 {
-        return Charset::Utf8;
-    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    // Never told that the end is reached: texts are often cut in the middle of a character.
+    detector.feed(sample, false);
+    let encoding = detector.guess(None, Utf8Detection::Deny);
     Charset::Standard(encoding)
+}
+
+/// Whether bytes are UTF-8, but for a character that is cut at the end, or a few that are broken among
+/// very many that are whole: chance makes no such text in another encoding.
+fn is_utf8_all_but(bytes: &[u8]) -> bool {
+    let mut whole = 0usize;
+    let mut broken = 0usize;
+    for chunk in bytes.utf8_chunks() {
+        whole += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    broken == 0 || whole / 20 >= broken
+}
+
+/// The text of ISO-2022-JP, where the escape sequences of that encoding are and all else is ASCII.
+fn iso_2022_jp(bytes: &[u8]) -> Option<String> {
+    let begins = [&b"\x1B$B"[..], b"\x1B$@", b"\x1B(J"];
+    let marked = bytes.is_ascii() && bytes.windows(3).any(|window| begins.contains(&window));
+    if !marked {
+        return None;
+    }
+    let (text, _) = encoding_rs::ISO_2022_JP.decode_without_bom_handling(bytes);
+    // The standard counts two escapes without a character between them as an error.
+    looks_like_text(&text).then(|| text.into_owned())
 }
 
 fn byte_order_mark(bytes: &[u8]) -> Option<(Charset, usize)> {

@@ -6,7 +6,7 @@ use super::decode::decode;
 use super::error::ExtractError;
 use super::format::Format;
 use super::limits::Context;
-use super::{archive::Archive, html, names, ole};
+use super::{archive::Archive, html_names, names, ole};
 
 /// The format of a file.
 ///
@@ -235,7 +235,7 @@ fn text_format(path: &Path, bytes: &[u8]) -> Result<Format, ExtractError> {
         }
     } else if let Some(format) = names::text_format(&extension)
         && matches!(format, Format::Xml)
-        && html::sniff(&text)
+        && html_names::sniff(&text)
     {
         return Ok(Format::Html);
     }
@@ -256,7 +256,7 @@ fn text_format(path: &Path, bytes: &[u8]) -> Result<Format, ExtractError> {
 
 fn by_text(text: &str, extension: &str) -> Option<Format> {
     let start = text.trim_start();
-    if html::sniff(text) {
+    if html_names::sniff(text) {
         return Some(Format::Html);
     }
     if start.starts_with("<?xml") || (start.starts_with('<') && extension == "fb2") {

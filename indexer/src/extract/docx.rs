@@ -6,6 +6,7 @@ use kenning::document::BlockKind;
 
 use super::archive::Archive;
 use super::blocks::Blocks;
+use super::docx_styles::{heading_by_name, outline_level, styles};
 use super::error::ExtractError;
 use super::format::Format;
 use super::limits::Context;
@@ -160,78 +161,6 @@ fn foreign(
         blocks.push(BlockKind::Paragraph, &part.text)?;
     }
     Ok(())
-}
-
-/// The heading level of every style that has one.
-fn styles(
-    archive: &mut Archive,
-    name: &str,
-    context: &Context,
-) -> Result<HashMap<String, u8>, ExtractError> {
-    let mut levels = HashMap::new();
-    let mut parents: HashMap<String, String> = HashMap::new();
-    let Some(bytes) = archive.read(name)? else {
-        return Ok(levels);
-    };
-    let mut style = String::new();
-    let result = walk_bytes(&bytes, FORMAT, context, &mut |node| {
-        let Node::Open(element) = node else {
-            return Ok(());
-        };
-        let value = || element.attribute("val").unwrap_or_default();
-        match element.name() {
-            "style" => style = element.attribute("styleId").unwrap_or_default(),
-            "name" => {
-                if let Some(level) = heading_by_name(&value()) {
-                    levels.insert(style.clone(), level);
-                }
-            }
-            "basedOn" => {
-                parents.insert(style.clone(), value());
-            }
-            "outlineLvl" => {
-                if let Some(level) = outline_level(&value()) {
-                    levels.entry(style.clone()).or_insert(level);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    });
-    match result {
-        Ok(()) | Err(ExtractError::Damaged { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    for style in parents.keys() {
-        let mut at = style;
-        // A style can be its own ancestor in a broken file.
-        for _ in 0..16 {
-            match parents.get(at) {
-                Some(_) if levels.contains_key(at) => break,
-                Some(parent) => at = parent,
-                None => break,
-            }
-        }
-        if let Some(&level) = levels.get(at) {
-            levels.entry(style.clone()).or_insert(level);
-        }
-    }
-    Ok(levels)
-}
-
-fn heading_by_name(name: &str) -> Option<u8> {
-    let name = name.trim().to_ascii_lowercase();
-    if name == "title" {
-        return Some(1);
-    }
-    let level: u8 = name.strip_prefix("heading")?.trim().parse().ok()?;
-    (1..=9).contains(&level).then_some(level.min(6))
-}
-
-/// Outline levels count from 0; 9 is body text.
-fn outline_level(value: &str) -> Option<u8> {
-    let level: u8 = value.parse().ok()?;
-    (level < 9).then(|| (level + 1).min(6))
 }
 
 /// A paragraph under way; text boxes put paragraphs inside of paragraphs.

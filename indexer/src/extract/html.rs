@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{
     Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
@@ -13,6 +12,7 @@ use kenning::document::{BlockKind, Metadata};
 use super::blocks::{Blocks, squeeze};
 use super::decode::{declared_in_html, decode};
 use super::error::ExtractError;
+use super::html_names::{BLOCK, HIDDEN, raw_text};
 use super::limits::Context;
 use super::metadata::{put, put_date};
 use super::part::Part;
@@ -127,68 +127,10 @@ impl TokenSink for Sink<'_, '_> {
     }
 }
 
-/// Elements whose content is no text of the page.
-const HIDDEN: &[&str] = &[
-    "script", "style", "template", "noscript", "noframes", "svg", "iframe", "object", "select",
-];
-
-/// Elements that end the text before them.
-const BLOCK: &[&str] = &[
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "body",
-    "br",
-    "caption",
-    "center",
-    "dd",
-    "details",
-    "dialog",
-    "dir",
-    "div",
-    "dl",
-    "dt",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "frameset",
-    "head",
-    "header",
-    "hgroup",
-    "hr",
-    "html",
-    "legend",
-    "main",
-    "menu",
-    "nav",
-    "ol",
-    "option",
-    "p",
-    "search",
-    "section",
-    "summary",
-    "table",
-    "tbody",
-    "tfoot",
-    "thead",
-    "title",
-    "ul",
-];
-
 impl State<'_, '_> {
     fn open(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name: &str = &tag.name;
-        let raw = match name {
-            "script" => TokenSinkResult::RawData(RawKind::ScriptData),
-            "style" | "noframes" | "xmp" | "iframe" | "noembed" => {
-                TokenSinkResult::RawData(RawKind::Rawtext)
-            }
-            "textarea" | "title" => TokenSinkResult::RawData(RawKind::Rcdata),
-            _ => TokenSinkResult::Continue,
-        };
+        let raw = raw_text(name).map_or(TokenSinkResult::Continue, TokenSinkResult::RawData);
         if HIDDEN.contains(&name) || (name == "nav" && !self.navigation) {
             // XHTML closes even these with a slash; the tokenizer must not wait for their end then.
             if tag.self_closing {
@@ -201,6 +143,16 @@ impl State<'_, '_> {
         if !self.hidden.is_empty() {
             return TokenSinkResult::Continue;
         }
+        self.open_shown(name, tag);
+        if tag.self_closing {
+            TokenSinkResult::Continue
+        } else {
+            raw
+        }
+    }
+
+    /// An element begins whose content is shown, or that tells something of the page.
+    fn open_shown(&mut self, name: &str, tag: &Tag) {
         match name {
             "title" if self.page.title.is_empty() && !tag.self_closing => {
                 self.title = Some(String::new())
@@ -249,11 +201,6 @@ impl State<'_, '_> {
             }
             name if BLOCK.contains(&name) => self.flush(),
             _ => {}
-        }
-        if tag.self_closing {
-            TokenSinkResult::Continue
-        } else {
-            raw
         }
     }
 
@@ -380,31 +327,50 @@ fn attribute(tag: &Tag, name: &str) -> Option<String> {
         .map(|attribute| attribute.value.to_string())
 }
 
-/// Whether text begins like an HTML page.
-pub(super) fn sniff(text: &str) -> bool {
-    let mut rest = text.trim_start();
-    // Comments and the XML declaration may stand before the root.
-    for _ in 0..16 {
-        let end = if rest.starts_with("<!--") {
-            rest.find("-->").map(|at| at + 3)
-        } else if rest.starts_with("<?") {
-            rest.find("?>").map(|at| at + 2)
-        } else {
-            break;
-        };
-        match end {
-            Some(end) => rest = rest[end..].trim_start(),
-            None => return false,
-        }
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{outline, part};
+
+    #[test]
+    fn blocks_of_a_page() {
+        let found = part(
+            "a.html",
+            b"<!doctype html><html lang=de><head><title> A &amp; B </title><meta name=author content=Ann>\
+              <style>p {}</style></head><body><nav>menu</nav><h2>Head</h2><p>one<br>two &eacute;<p>three\
+              <ul><li>x<ul><li>y</ul><li>z</ul><table><tr><th>a<th>b<tr><td>1<td>2</table>\
+              <pre>  code\n  more</pre><script>if (a < b) '<p>'</script>end<img alt='a cat'></body>",
+        );
+        assert_eq!(found.title, "A & B");
+        assert_eq!(found.metadata["author"], "Ann".into());
+        assert_eq!(found.metadata["language"], "de".into());
+        assert_eq!(
+            outline(&found),
+            [
+                "h2 Head",
+                "p one\ntwo \u{e9}",
+                "p three",
+                "l x",
+                "l y",
+                "l z",
+                "r a | b",
+                "r 1 | 2",
+                "c   code\n  more",
+                "p end a cat"
+            ]
+        );
     }
-    let head: String = rest
-        .chars()
-        .take(40)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    head.starts_with("<!doctype html")
-        || ["<html", "<head", "<body"].iter().any(|tag| {
-            head.strip_prefix(tag)
-                .is_some_and(|rest| rest.starts_with(|c: char| c == '>' || c.is_whitespace()))
-        })
+
+    #[test]
+    fn navigation_alone_is_text_and_xhtml_may_close_anything() {
+        assert_eq!(part("a.html", b"<html><nav>menu</nav>").text, "menu");
+        let page = b"<html><head><title/><script src='x'/></head><body><p>text</p></body></html>";
+        assert_eq!(part("a.html", page).text, "text");
+    }
+
+    /// A tree would overflow the stack here.
+    #[test]
+    fn deep_nesting_is_harmless() {
+        let page = format!("<html>{}deep", "<div><table><tr><td>".repeat(50_000));
+        assert_eq!(part("a.html", page.as_bytes()).text, "deep");
+    }
 }

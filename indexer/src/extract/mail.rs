@@ -8,6 +8,7 @@ use super::embedded::embed;
 use super::error::ExtractError;
 use super::format::Format;
 use super::html::{self, Page};
+use super::html_names;
 use super::limits::Context;
 use super::metadata::{add, put, put_date};
 use super::part::{Part, Reading, Warning};
@@ -106,7 +107,7 @@ fn content(
         };
         match &part.body {
             PartType::Html(html) => html::read_into(html, blocks, &mut Page::default(), false)?,
-            PartType::Text(text) if html::sniff(text) => {
+            PartType::Text(text) if html_names::sniff(text) => {
                 html::read_into(text, blocks, &mut Page::default(), false)?;
             }
             PartType::Text(text) => blocks.push_paragraphs(&unfold(text, part))?,

@@ -144,12 +144,17 @@ fn body(
     let mut lists = 0usize;
     let mut page = 0u32;
     let mut title = false;
+    let mut comments = 0usize;
     walk(xml, format, context, &mut |node| {
         match node {
             Node::Open(element) if HIDDEN.contains(&element.name()) => hidden += 1,
             Node::Close(name) if HIDDEN.contains(&name) => hidden = hidden.saturating_sub(1),
+            // The date of a comment; dates elsewhere are text.
+            Node::Open(element) if comments > 0 && element.name() == "date" => hidden += 1,
+            Node::Close("date") if comments > 0 => hidden = hidden.saturating_sub(1),
             _ if hidden > 0 => {}
             Node::Open(element) => match element.name() {
+                "annotation" => comments += 1,
                 "page" => {
                     page += 1;
                     blocks.set_page(page);
@@ -192,6 +197,7 @@ fn body(
                     }
                 }
                 "frame" => title = false,
+                "annotation" => comments = comments.saturating_sub(1),
                 "list-item" => lists = lists.saturating_sub(1),
                 "table-row" => blocks.close_row()?,
                 _ => {}

@@ -26,6 +26,8 @@ mod kind {
     pub const TEXT_BYTES: u16 = 4008;
     pub const CSTRING: u16 = 4026;
     pub const SLIDE_LIST: u16 = 4080;
+    /// What later versions added to a slide, comments among it.
+    pub const BINARY_TAG: u16 = 5003;
     pub const USER_EDIT: u16 = 4085;
     pub const PERSIST_DIRECTORY: u16 = 6002;
 }
@@ -224,6 +226,7 @@ impl<'a> Show<'a, '_> {
                 kind::TEXT_HEADER => header = u32_at(record.body, 0).unwrap_or(OTHER),
                 kind::TEXT_CHARS | kind::TEXT_BYTES => self.text(header, &record)?,
                 kind::COMMENT => self.comment(record)?,
+                kind::BINARY_TAG => self.texts(record, depth + 1)?,
                 _ if record.is_container => self.texts(record, depth + 1)?,
                 _ => {}
             }

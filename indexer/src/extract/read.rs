@@ -19,12 +19,8 @@ pub(super) fn read(
     context: &Context,
 ) -> Result<Extracted, ExtractError> {
     let reading = dispatch(format, path, bytes, context)?;
-    // A file whose text is only blanks has nothing to find; that is said, not passed over.
-    if reading
-        .parts
-        .iter()
-        .all(|part| part.text.trim().is_empty() && part.title.is_empty())
-    {
+    // A file without text has nothing to find, whatever its title: that is said, not passed over.
+    if reading.parts.iter().all(|part| part.text.trim().is_empty()) {
         return Err(ExtractError::NoText { format });
     }
     let text = reading.parts.iter().map(|part| part.text.len()).sum();

@@ -35,7 +35,6 @@ pub(super) fn read(
     let names = book.sheet_names();
     for (name, number) in names.iter().zip(1..) {
         blocks.set_page(number);
-        blocks.push(BlockKind::Heading(1), name)?;
         let result = match &mut book {
             Sheets::Xlsx(book) => cells_of_xlsx(book, name, &mut blocks, context),
             Sheets::Xlsb(book) => cells_of_xlsb(book, name, &mut blocks, context),
@@ -52,10 +51,11 @@ pub(super) fn read(
     }
     let properties = book.workbook_properties().unwrap_or_default();
     if matches!(format, Format::Xlsx | Format::Xlsb) {
+        blocks.end_pages();
         let mut archive = Archive::open(bytes, format, context)?;
         ooxml::loose_text(&mut archive, "xl/", format, context, &mut blocks)?;
     }
-    if is_only_headings(&names, blocks.len()) && !warnings.is_empty() {
+    if blocks.is_empty() && !warnings.is_empty() {
         return Err(ExtractError::damaged(format, &warnings[0]));
     }
     let mut metadata = Metadata::new();
@@ -68,10 +68,6 @@ pub(super) fn read(
         ..Part::extracted(text, structure)
     };
     Ok(Reading::new(vec![part], warnings))
-}
-
-fn is_only_headings(names: &[String], length: usize) -> bool {
-    length <= names.iter().map(|name| name.len() + 2).sum()
 }
 
 /// calamine unpacks without a limit of its own, so the sizes are tried first.
@@ -134,15 +130,18 @@ fn damaged(error: impl std::fmt::Display) -> SheetError {
 /// Collects cells that come row by row.
 struct Rows<'w, 'c> {
     blocks: &'w mut Blocks<'c>,
+    /// The name of the sheet, until its first cell: an empty sheet says nothing.
+    heading: Option<&'w str>,
     table: TableWriter,
     number: u32,
     cells: Vec<Cell>,
 }
 
 impl<'w, 'c> Rows<'w, 'c> {
-    fn new(blocks: &'w mut Blocks<'c>) -> Self {
+    fn new(blocks: &'w mut Blocks<'c>, sheet: &'w str) -> Self {
         Rows {
             blocks,
+            heading: Some(sheet),
             table: TableWriter::default(),
             number: 0,
             cells: Vec::new(),
@@ -156,6 +155,9 @@ impl<'w, 'c> Rows<'w, 'c> {
             self.number = row;
         }
         if let Some(text) = cell_text(value) {
+            if let Some(name) = self.heading.take() {
+                self.blocks.push(BlockKind::Heading(1), name)?;
+            }
             self.cells.push(Cell {
                 column,
                 text,
@@ -184,7 +186,7 @@ fn cells_of_xlsx(
         Err(calamine::XlsxError::NotAWorksheet(_)) => return Ok(()),
         Err(error) => return Err(damaged(error)),
     };
-    let mut rows = Rows::new(blocks);
+    let mut rows = Rows::new(blocks, name);
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
         context.check_time()?;
         rows.cell(cell.get_position(), &owned(cell.get_value()))?;
@@ -199,7 +201,7 @@ fn cells_of_xlsb(
     context: &Context,
 ) -> Result<(), SheetError> {
     let mut cells = book.worksheet_cells_reader(name).map_err(damaged)?;
-    let mut rows = Rows::new(blocks);
+    let mut rows = Rows::new(blocks, name);
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
         context.check_time()?;
         rows.cell(cell.get_position(), &owned(cell.get_value()))?;
@@ -210,7 +212,7 @@ fn cells_of_xlsb(
 fn rows(book: &mut Sheets<Bytes>, name: &str, blocks: &mut Blocks) -> Result<(), SheetError> {
     let range = book.worksheet_range(name).map_err(damaged)?;
     let (top, left) = range.start().unwrap_or_default();
-    let mut rows = Rows::new(blocks);
+    let mut rows = Rows::new(blocks, name);
     for (row, column, value) in range.used_cells() {
         rows.cell((top + row as u32, left + column as u32), value)?;
     }

@@ -1,16 +1,21 @@
 //! Rich Text Format, after Microsoft's specification 1.9.1, as far as text needs it.
 
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 use kenning::document::{BlockKind, Metadata};
 
 use super::blocks::{Blocks, squeeze};
-use super::codepage::{encoding_of_charset, encoding_of_page};
 use super::error::ExtractError;
 use super::limits::Context;
 use super::metadata::put;
 use super::part::{Part, Reading};
+use words::is_shown_destination;
 
 /// Reads a document.
 pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractError> {
@@ -309,113 +314,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, name: &str, number: Option<i32>) -> Result<(), ExtractError> {
-        match name {
-            "par" | "sect" | "page" if self.group.target == Target::Body => self.end_paragraph()?,
-            "line" | "softline" | "column" => self.text("\n"),
-            "tab" => self.text("\t"),
-            "emdash" => self.text("—"),
-            "endash" => self.text("–"),
-            "bullet" => self.text("•"),
-            "lquote" => self.text("‘"),
-            "rquote" => self.text("’"),
-            "ldblquote" => self.text("“"),
-            "rdblquote" => self.text("”"),
-            "emspace" | "enspace" | "qmspace" => self.text(" "),
-            "cell" | "nestcell" if self.group.target == Target::Body => self.end_cell()?,
-            "row" | "nestrow" if self.group.target == Target::Body => self.end_row()?,
-            "trowd" => self.in_table = true,
-            "pard" => {
-                self.heading = None;
-                self.is_item = false;
-                self.in_table = false;
-            }
-            "intbl" => self.in_table = true,
-            "ls" => self.is_item = true,
-            "outlinelevel" => self.outline(number),
-            "s" => self.paragraph_style(number.unwrap_or(0)),
-            "plain" => self.group.hidden = false,
-            // Hidden text, and text that a tracked change took out.
-            "v" | "deleted" => self.group.hidden = number != Some(0),
-            "uc" => self.group.skip = usize::try_from(number.unwrap_or(1)).unwrap_or(1).min(16),
-            "ansicpg" => self.code_page(number),
-            "mac" => self.set_default(encoding_rs::MACINTOSH),
-            "f" => self.select_font(number.unwrap_or(0)),
-            "fcharset" if self.group.target == Target::Fonts => {
-                if let Some(encoding) = encoding_of_charset(number.unwrap_or(0)) {
-                    self.fonts.insert(self.font, encoding);
-                }
-            }
-            _ => self.destination(name),
-        }
-        Ok(())
-    }
-
-    fn outline(&mut self, number: Option<i32>) {
-        if let Some(level) = number.and_then(|level| u8::try_from(level).ok())
-            && level < 9
-            && self.group.target == Target::Body
-        {
-            self.heading = Some((level + 1).min(6));
-        }
-    }
-
-    fn paragraph_style(&mut self, style: i32) {
-        if self.group.target == Target::Styles {
-            self.style = style;
-        } else if let Some(&level) = self.styles.get(&style) {
-            self.heading = Some(level);
-        }
-    }
-
-    fn code_page(&mut self, number: Option<i32>) {
-        if let Some(encoding) = number.and_then(encoding_of_page) {
-            self.set_default(encoding);
-        }
-    }
-
-    fn set_default(&mut self, encoding: &'static Encoding) {
-        self.default_encoding = encoding;
-        self.group.encoding = encoding;
-    }
-
-    fn select_font(&mut self, font: i32) {
-        if self.group.target == Target::Fonts {
-            self.font = font;
-        } else {
-            let encoding = self.fonts.get(&font).copied();
-            self.group.encoding = encoding.unwrap_or(self.default_encoding);
-        }
-    }
-
-    /// Groups whose text is not part of the body.
-    fn destination(&mut self, name: &str) {
-        let target = match name {
-            "fonttbl" => Target::Fonts,
-            "stylesheet" => Target::Styles,
-            "title" => Target::Title,
-            "author" => Target::Author,
-            "subject" => Target::Subject,
-            "keywords" => Target::Keywords,
-            "colortbl" | "pict" | "objdata" | "fldinst" | "listtable" | "listoverridetable"
-            | "info" | "themedata" | "datastore" | "latentstyles" | "rsidtbl" | "xmlnstbl"
-            | "bkmkstart" | "bkmkend" | "listtext" | "pntext" | "filetbl" | "revtbl"
-            | "generator" | "operator" | "company" | "doccomm" | "nonshppict" | "sn"
-            | "template" | "ftnsep" | "ftnsepc" | "aftnsep" | "atnid" | "atnref" | "atndate"
-            | "pgdsctbl" | "colorschememapping" | "mmathPr" | "xe" | "tc" | "rxe"
-            | "nonesttables" | "falt" | "objclass" | "pntxta" | "pntxtb" | "wgrffmtfilter"
-            | "userprops" | "docvar" | "datafield" | "factoidname" => Target::Nowhere,
-            _ => return,
-        };
-        // The facts stand inside of the group `info`, which shows nothing itself.
-        let is_fact = !matches!(target, Target::Nowhere | Target::Fonts | Target::Styles);
-        if is_fact && self.groups.len() > 3 {
-            return;
-        }
-        self.fact.clear();
-        self.group.target = target;
-    }
-
     fn end_paragraph(&mut self) -> Result<(), ExtractError> {
         let text = std::mem::take(&mut self.paragraph);
         if self.in_table {
@@ -457,20 +355,6 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
-}
-
-/// Whether the destination behind `\*` has text of the document in it all the same.
-fn is_shown_destination(rest: &[u8]) -> bool {
-    let rest = rest.trim_ascii_start();
-    [
-        &b"\\shptxt"[..],
-        b"\\shpinst",
-        b"\\annotation",
-        b"\\nesttableprops",
-        b"\\footnote",
-    ]
-    .iter()
-    .any(|name| rest.starts_with(name))
 }
 
 fn run_end(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
