@@ -155,7 +155,7 @@ mod tests {
         };
         let found = names(temp.path(), all);
         assert!(found.contains(&"x.log".to_owned()) && found.contains(&".hidden.md".to_owned()));
-        assert!(!found.iter().any(|name| name.starts_with(FOLDER)));
+        assert!(!found.iter().any(|name| name.starts_with(".kenning/")));
     }
 
     #[cfg(unix)]
