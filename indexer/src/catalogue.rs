@@ -27,7 +27,7 @@ pub struct FileState {
     pub size: u64,
     /// When it was read, in nanoseconds since 1970.
     pub read: i64,
-    /// BLAKE3 of its content, in hex.
+    /// BLAKE3 of its content, in hex; empty if it was too large to be read.
     pub hash: String,
     /// Version of the readers.
     pub reader: u32,
@@ -73,12 +73,14 @@ impl Outcome {
 
 impl FileState {
     /// Whether a file that looks like this can be believed to be the one that was read: same size and
-    /// time, and not modified so shortly before it was read that a later change could hide.
+    /// time, and not modified so shortly before it was read that a later change could hide. One that was
+    /// too large is looked at again: the limit may be another now.
     pub fn is_current(&self, size: u64, modified: i64) -> bool {
         const TICK: i64 = 2_000_000_000;
         self.size == size
             && self.modified == modified
             && self.reader == READER
+            && !self.hash.is_empty()
             && self.read - modified > TICK
     }
 

@@ -230,6 +230,23 @@ impl Layout {
         id
     }
 
+    /// Whether the file with this id is `path` or lies below it. By their ids: a name that is not UTF-8
+    /// cannot be told from its id.
+    pub fn is_below(&self, id: &str, path: &Path) -> bool {
+        if self.base.starts_with(path) && Path::new(id).is_relative() {
+            return true;
+        }
+        let folder = self.id(path);
+        if folder.is_empty() {
+            // The base itself, and an id from elsewhere.
+            return false;
+        }
+        match id.strip_prefix(folder.as_str()) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/') || folder.ends_with('/'),
+            None => false,
+        }
+    }
+
     /// The file of a document's id, without its fragment.
     pub fn path(&self, id: &str) -> PathBuf {
         let whole = self.base.join(id);
@@ -329,6 +346,32 @@ mod tests {
             error.to_string(),
             "there is no file or folder no/such/folder"
         );
+    }
+
+    #[test]
+    fn what_lies_below_a_path_is_told_by_ids() {
+        let layout = Layout {
+            folder: "/x/one/.kenning".into(),
+            base: "/x/one".into(),
+            roots: vec!["/x/one".into(), "/x/two".into()],
+        };
+        for (id, path, below) in [
+            ("a/b.md", "/x/one", true),
+            ("a/b.md", "/x", true),
+            ("a/b.md", "/", true),
+            ("a/b.md", "/x/one/a", true),
+            ("a/b.md", "/x/one/a/b.md", true),
+            ("a/b.md", "/x/one/a/b", false),
+            ("ab.md", "/x/one/a", false),
+            ("a/b.md", "/x/two", false),
+            ("/x/two/a.md", "/x/two", true),
+            ("/x/two/a.md", "/x", true),
+            ("/x/two/a.md", "/", true),
+            ("/x/two/a.md", "/x/one", false),
+            ("/x/two2/a.md", "/x/two", false),
+        ] {
+            assert_eq!(layout.is_below(id, Path::new(path)), below, "{id} {path}");
+        }
     }
 
     #[cfg(unix)]

@@ -129,14 +129,11 @@ fn walk_all(
     to_read: Sender<(String, Found, Option<FileState>)>,
     shared: &Shared,
 ) -> Result<Walked> {
+    let roots = distinct(job.paths);
     let mut known: HashMap<String, FileState> = HashMap::new();
     for entry in job.catalogue.files() {
         let (id, state) = entry?;
-        if job
-            .paths
-            .iter()
-            .any(|path| job.layout.path(&id).starts_with(path))
-        {
+        if roots.iter().any(|root| job.layout.is_below(&id, root)) {
             known.insert(id, state);
         }
     }
@@ -148,7 +145,7 @@ fn walk_all(
         no_ignore: job.options.no_ignore,
     };
     shared.update(job, |progress| progress.walking = true);
-    for root in job.paths {
+    for root in roots {
         for entry in walk(root, options) {
             if job.cancel.load(Ordering::Relaxed) {
                 // What was not met is not gone.
@@ -194,11 +191,23 @@ fn walk_all(
     }
     shared.update(job, |progress| progress.walking = false);
     let hidden = |id: &String| {
-        let path = job.layout.path(id);
-        unknown.iter().any(|folder| path.starts_with(folder))
+        let mut unknown = unknown.iter();
+        unknown.any(|folder| job.layout.is_below(id, folder))
     };
     walked.gone = known.into_iter().filter(|(id, _)| !hidden(id)).collect();
     Ok(walked)
+}
+
+/// The paths that do not lie below another, each once: no file is to be met twice.
+fn distinct(paths: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut roots: Vec<&PathBuf> = Vec::new();
+    for path in paths {
+        if !roots.iter().any(|root| path.starts_with(root)) {
+            roots.retain(|root| !root.starts_with(path));
+            roots.push(path);
+        }
+    }
+    roots
 }
 
 fn read_all(

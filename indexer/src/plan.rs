@@ -92,7 +92,9 @@ pub fn plan(
         match reader.read(id.clone(), found, known).content {
             Content::Unchanged(_) => plan.unchanged += 1,
             Content::Skipped(reason) => plan.skipped.push(Failure { path: id, reason }),
-            Content::Failed(reason) => plan.failed.push(Failure { path: id, reason }),
+            Content::Failed(reason) | Content::Unreadable(reason) => {
+                plan.failed.push(Failure { path: id, reason })
+            }
             Content::Documents { documents, .. } => {
                 for chunk in documents.into_iter().flat_map(|d| d.chunks) {
                     plan.chunks += 1;

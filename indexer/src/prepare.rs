@@ -43,8 +43,10 @@ pub enum Content {
     },
     /// Nothing to search in it.
     Skipped(String),
-    /// It could not be read.
+    /// Its content makes no sense.
     Failed(String),
+    /// The operating system does not let it be read. What it holds is not known, and was not before.
+    Unreadable(String),
 }
 
 /// A document in chunks.
@@ -103,7 +105,7 @@ impl Reader<'_> {
         }
         let bytes = match std::fs::read(&found.path) {
             Ok(bytes) => bytes,
-            Err(error) => return Content::Failed(error.to_string()),
+            Err(error) => return Content::Unreadable(error.to_string()),
         };
         *hash = blake3::hash(&bytes).to_hex().to_string();
         if let Some(known) = known

@@ -182,6 +182,12 @@ impl<'a> Run<'a> {
                     documents: self.add_documents(&file.id, documents, vectors, &state)?,
                 }
             }
+            Content::Unreadable(reason) => {
+                // Its documents stay, as those of a folder that cannot be read, and so does what is known
+                // of it: it is tried again.
+                self.report.failed.push(failure(&file.id, &reason));
+                return Ok(());
+            }
             Content::Skipped(reason) => Outcome::Skipped { reason },
             Content::Failed(reason) => Outcome::Failed { reason },
         };

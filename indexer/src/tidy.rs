@@ -22,7 +22,11 @@ pub fn optimize(index: &Index, catalogue: &Catalogue) -> Result<()> {
     catalogue.record(&BTreeMap::new(), snapshot.generation())?;
     let mut known = HashSet::new();
     for file in catalogue.files() {
-        if let Outcome::Indexed { keys, .. } = &file?.1.outcome {
+        if let Outcome::Indexed { keys, chunks, .. } = &file?.1.outcome {
+            if keys.is_empty() && *chunks > 0 {
+                // A rebuilt catalogue does not know which embeddings are in use: all are kept.
+                return Ok(());
+            }
             known.extend(from_hex(keys));
         }
     }
@@ -45,12 +49,12 @@ pub fn remove(
     let mut changes = BTreeMap::new();
     let mut documents = Vec::new();
     for path in paths {
-        let path = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-        let path = path.map_err(|error| IndexerError::io("find", &paths[0], error))?;
+        let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        let path = absolute.map_err(|error| IndexerError::io("find", path, error))?;
         let before = changes.len();
         for entry in catalogue.files() {
             let (id, state) = entry?;
-            if layout.path(&id).starts_with(&path) {
+            if layout.is_below(&id, &path) {
                 documents.extend(state.outcome.documents().iter().cloned());
                 changes.insert(id, None);
             }

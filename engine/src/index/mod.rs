@@ -10,6 +10,8 @@ mod merge_policy;
 pub(crate) mod schema;
 pub(crate) mod snapshot;
 mod summary;
+#[cfg(test)]
+mod traps;
 mod writer;
 
 use std::path::Path;

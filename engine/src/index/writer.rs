@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tantivy::directory::Directory;
-use tantivy::indexer::UserOperation;
+use tantivy::index::{SegmentId, SegmentMeta};
+use tantivy::indexer::{NoMergePolicy, UserOperation};
 use tantivy::schema::OwnedValue;
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{TantivyDocument, Term};
@@ -54,17 +55,21 @@ pub struct EmbeddedDocument {
 ///
 /// There is one writer at a time, over all processes.
 pub struct IndexWriter {
-    index: Index,
-    inner: tantivy::IndexWriter,
+    pub(super) index: Index,
+    pub(super) inner: tantivy::IndexWriter,
     pending: Vec<Document>,
 }
 
 impl IndexWriter {
     pub(super) fn open(index: &Index) -> Result<Self> {
+        Self::open_with_memory(index, POSTINGS_MEMORY)
+    }
+
+    pub(super) fn open_with_memory(index: &Index, memory: usize) -> Result<Self> {
         // One thread: embedding is the cost, and fewer, larger segments are better for graphs.
         let inner: tantivy::IndexWriter = index
             .tantivy()
-            .writer_with_num_threads(1, POSTINGS_MEMORY)
+            .writer_with_num_threads(1, memory)
             .map_err(IndexError::from)?;
         inner.set_merge_policy(Box::new(Tiered));
         let writer = IndexWriter {
@@ -91,9 +96,12 @@ impl IndexWriter {
     /// the index's encoder. The work is done in batches, at the latest when committing.
     ///
     /// # Errors
-    /// [`IndexError::NoEncoder`] where the index was opened without one.
+    /// [`IndexError::NoEncoder`] where the index was opened without one, [`IndexError::Document`] as for
+    /// [`Self::add`]. Where a document cannot be cut or embedded, the call that tried fails, and so does
+    /// every one after it until [`Self::rollback`]: none that waited with it is left out unnoticed.
     pub fn upsert(&mut self, document: Document) -> Result<()> {
         self.index.encoder()?;
+        check_names(&document.id, &document.metadata)?;
         self.pending.push(document);
         if self.pending.len() >= 256 {
             self.embed_pending()?;
@@ -106,9 +114,13 @@ impl IndexWriter {
             return Ok(());
         }
         let encoder = Arc::clone(self.index.encoder()?);
-        let documents = std::mem::take(&mut self.pending);
-        for document in super::embed::embed(&encoder, documents)? {
-            self.add(document)?;
+        let embedded = super::embed::embed(&encoder, self.pending.clone())?;
+        for document in &embedded {
+            self.check(document)?;
+        }
+        self.pending.clear();
+        for document in embedded {
+            self.store(document)?;
         }
         Ok(())
     }
@@ -119,10 +131,17 @@ impl IndexWriter {
     /// the one of the same id.
     ///
     /// # Errors
-    /// [`IndexError::Document`] for an empty or overlong id, for chunks that do not hold all tokens, and
-    /// for vectors that are missing, of the wrong dimension, not finite or not of unit length.
+    /// [`IndexError::Document`] for an empty or overlong id, for metadata with a number that is not finite,
+    /// for chunks that do not hold all tokens, and for vectors that are missing, of the wrong dimension,
+    /// not finite or not of unit length.
     pub fn add(&mut self, document: EmbeddedDocument) -> Result<()> {
         self.check(&document)?;
+        // What was said before must not come after.
+        self.embed_pending()?;
+        self.store(document)
+    }
+
+    fn store(&mut self, document: EmbeddedDocument) -> Result<()> {
         let id = self.id_term(&document.id);
         let mut operations = vec![UserOperation::Delete(id)];
         operations.extend(self.rows(document)?.into_iter().map(UserOperation::Add));
@@ -162,16 +181,33 @@ impl IndexWriter {
     /// Merges all segments into one and drops what was deleted; then removes files out of use.
     /// Uncommitted changes are committed first.
     pub fn optimize(&mut self) -> Result<()> {
-        self.commit()?;
-        let segments = self.index.tantivy().searchable_segment_ids();
-        let segments = segments.map_err(IndexError::from)?;
-        let deleted = self.index.tantivy().searchable_segment_metas();
-        let deleted = deleted.map_err(IndexError::from)?;
-        if segments.len() > 1 || deleted.iter().any(|meta| meta.has_deletes()) {
-            self.inner
-                .merge(&segments)
-                .wait()
-                .map_err(IndexError::from)?;
+        // No merge starts any more, so that those under way are all there is to wait for.
+        self.inner.set_merge_policy(Box::new(NoMergePolicy));
+        let merged = self.commit().and_then(|_| self.merge_all());
+        self.inner.set_merge_policy(Box::new(Tiered));
+        merged
+    }
+
+    fn merge_all(&mut self) -> Result<()> {
+        loop {
+            let segments = self.index.tantivy().searchable_segment_metas();
+            let segments = segments.map_err(IndexError::from)?;
+            if segments.len() <= 1 && segments.iter().all(|meta| !meta.has_deletes()) {
+                break;
+            }
+            let ids: Vec<SegmentId> = segments.iter().map(SegmentMeta::id).collect();
+            if let Err(error) = self.inner.merge(&ids).wait() {
+                // A merge in the background that ends first takes segments away: then the others are
+                // merged with what it made.
+                // Collecting waits for it to be written down.
+                let collected = self.inner.garbage_collect_files();
+                collected.wait().map_err(IndexError::from)?;
+                let now = self.index.tantivy().searchable_segment_ids();
+                let now = now.map_err(IndexError::from)?;
+                if ids.iter().all(|id| now.contains(id)) {
+                    return Err(IndexError::from(error).into());
+                }
+            }
         }
         let collected = self.inner.garbage_collect_files();
         collected.wait().map_err(IndexError::from)?;
@@ -193,12 +229,7 @@ impl IndexWriter {
                 reason,
             }))
         };
-        if document.id.is_empty() {
-            return refuse("its id is empty".into());
-        }
-        if document.id.len() > LONGEST_ID {
-            return refuse(format!("its id has {} bytes", document.id.len()));
-        }
+        check_names(&document.id, &document.metadata)?;
         let (chunks, vectors) = (document.chunks.len(), document.embeddings.len());
         if chunks != vectors {
             return refuse(format!("{chunks} chunks and {vectors} vectors"));
@@ -257,6 +288,37 @@ impl IndexWriter {
             rows.push(row);
         }
         Ok(rows)
+    }
+}
+
+/// Checks what can be known of a document before it is embedded.
+fn check_names(id: &str, metadata: &Metadata) -> Result<()> {
+    let refuse = |reason: String| {
+        let id = id.to_owned();
+        Err(IndexError::Document { id, reason }.into())
+    };
+    if id.is_empty() {
+        return refuse("its id is empty".into());
+    }
+    if id.len() > LONGEST_ID {
+        return refuse(format!("its id has {} bytes", id.len()));
+    }
+    for (name, value) in metadata {
+        // JSON, in which it is stored, has no such numbers: it could not be read back.
+        if let Some(number) = not_finite(value) {
+            return refuse(format!(
+                "its fact {name:?} is {number}, expected a finite number"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn not_finite(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number).filter(|number| !number.is_finite()),
+        Value::List(values) => values.iter().find_map(not_finite),
+        Value::Bool(_) | Value::Integer(_) | Value::Text(_) => None,
     }
 }
 

@@ -31,6 +31,12 @@ pub enum QueryError {
         /// What the index holds.
         expected: usize,
     },
+    /// The vector of a query has not unit length.
+    #[error("the query's vector has length {found}, expected 1")]
+    Length {
+        /// What was found.
+        found: f32,
+    },
     /// A document has no passage at or after a line.
     #[error("{id} has no passage at line {line} or after it")]
     NoLine {
@@ -60,7 +66,9 @@ impl QueryError {
             }
             QueryError::NoLine { .. } => "lines are counted from 1",
             QueryError::NoDocument { .. } => "`kenning status` tells what is indexed",
-            QueryError::Dimension { .. } => "embed the query with the index's own encoder",
+            QueryError::Dimension { .. } | QueryError::Length { .. } => {
+                "embed the query with the index's own encoder"
+            }
         };
         Some(hint.to_owned())
     }

@@ -71,14 +71,15 @@ impl Fusion {
 fn standard(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
     let cosine = |l: &Legs| l.semantic.unwrap_or(0.0);
     let mut pool = vec![false; legs.len()];
+    // Equal ones by the other leg, so that the order in which documents were found does not show.
     let best = |score: &dyn Fn(&Legs) -> Option<f32>, pool: &mut Vec<bool>| {
-        let mut order: Vec<(f32, usize)> = legs
+        let mut order: Vec<(f32, f32, usize)> = legs
             .iter()
             .enumerate()
-            .filter_map(|(i, l)| Some((score(l)?, i)))
+            .filter_map(|(i, l)| Some((score(l)?, cosine(l) + l.keyword, i)))
             .collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        for (_, i) in order.into_iter().take(DEPTH) {
+        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        for (_, _, i) in order.into_iter().take(DEPTH) {
             pool[i] = true;
         }
     };

@@ -36,6 +36,9 @@ pub use request::{
     Explanation, Mode, Part, Passage, Plan, SearchHit, SearchRequest, SearchResponse, Vectors,
 };
 
+/// Whether anything is relevant is told by so many documents, so that the limit does not decide it.
+const BELIEVED: usize = 10;
+
 impl Index {
     /// Answers a request from the last commit.
     ///
@@ -108,9 +111,9 @@ impl Snapshot {
             documents: self.documents(),
             terms: terms.iter().map(|term| term.word.clone()).collect(),
         };
-        // Never fewer than ten, so that the limit does not decide what is believed relevant.
-        let ranked = ranking.ranked((request.offset + request.limit).max(10))?;
-        let relevant = ranking.relevant(&ranked);
+        let count = request.offset.saturating_add(request.limit);
+        let ranked = ranking.ranked(count.max(BELIEVED))?;
+        let relevant = ranking.relevant(&ranked[..ranked.len().min(BELIEVED)]);
         let hits = ranking.hits(request, ranked, &terms, &languages)?;
         Ok(SearchResponse {
             query: request.query.clone(),
@@ -143,6 +146,11 @@ impl Snapshot {
                 expected: encoder.dimension,
             }
             .into());
+        }
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        // The mean of opposite passages is nothing, and is as far from everything.
+        if !length.is_finite() || (length != 0.0 && (length - 1.0).abs() > 1e-3) {
+            return Err(QueryError::Length { found: length }.into());
         }
         Ok(Some(SemanticScores::scan(self, vector, eligible)))
     }

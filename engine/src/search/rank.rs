@@ -8,7 +8,7 @@ use crate::keyword::bm25::KeywordScores;
 
 use super::eligible::Eligible;
 use super::fusion::{Fusion, Legs, Share};
-use super::semantic::SemanticScores;
+use super::semantic::{Scored, SemanticScores};
 
 /// Each leg nominates so many documents. It is fixed, so that the first ten are the same for any
 /// limit; a request for more documents than this nominates as many as it asks for.
@@ -44,7 +44,7 @@ impl Ranking<'_> {
     /// The best `count` documents, best first; equal scores by id.
     pub fn ranked(&self, count: usize) -> Result<Vec<Ranked>> {
         let depth = DEPTH.max(count);
-        let addresses = self.candidates(depth);
+        let addresses = self.candidates(depth)?;
         let legs: Vec<Legs> = addresses.iter().map(|&a| self.legs(a)).collect();
         let shares = self.shares(&legs);
         let mut ranked: Vec<Ranked> = addresses
@@ -65,22 +65,47 @@ impl Ranking<'_> {
     }
 
     /// Documents that either leg nominates.
-    fn candidates(&self, depth: usize) -> Vec<DocumentAddress> {
+    fn candidates(&self, depth: usize) -> Result<Vec<DocumentAddress>> {
         let mut found = Vec::new();
         if let Some(semantic) = self.semantic {
-            let best = semantic.best(self.snapshot, depth);
+            let best = self.cut(semantic.best(self.snapshot, depth), depth)?;
             found.extend(best.into_iter().map(|scored| scored.address));
         }
         let mut seen: HashSet<DocumentAddress> = found.iter().copied().collect();
-        for (address, _) in self.best_by_keyword(depth) {
-            if seen.insert(address) {
-                found.push(address);
+        for scored in self.cut(self.found_by_keyword(), depth)? {
+            if seen.insert(scored.address) {
+                found.push(scored.address);
             }
         }
-        found
+        Ok(found)
     }
 
-    fn best_by_keyword(&self, depth: usize) -> Vec<(DocumentAddress, f32)> {
+    /// The best `depth` documents, in no order. Where the cut falls among equal ones it is by id: where
+    /// rows lie must not decide which are found.
+    fn cut(&self, mut found: Vec<Scored>, depth: usize) -> Result<Vec<Scored>> {
+        if found.len() <= depth || depth == 0 {
+            return Ok(found);
+        }
+        let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
+        let (_, last, _) = found.select_nth_unstable_by(depth - 1, by_score);
+        let border = last.score;
+        let equal: Vec<Scored> = found
+            .iter()
+            .copied()
+            .filter(|s| s.score == border)
+            .collect();
+        found.retain(|scored| scored.score > border);
+        let mut named: Vec<(String, Scored)> = equal
+            .into_iter()
+            .map(|scored| Ok((self.snapshot.id(scored.address)?, scored)))
+            .collect::<Result<_>>()?;
+        named.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let room = depth - found.len();
+        found.extend(named.into_iter().take(room).map(|(_, scored)| scored));
+        Ok(found)
+    }
+
+    fn found_by_keyword(&self) -> Vec<Scored> {
         let Some(keyword) = self.keyword else {
             return Vec::new();
         };
@@ -92,16 +117,9 @@ impl Ranking<'_> {
                         segment: segment as u32,
                         document,
                     };
-                    found.push((address, score));
+                    found.push(Scored { address, score });
                 }
             }
-        }
-        let order = |a: &(DocumentAddress, f32), b: &(DocumentAddress, f32)| {
-            b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
-        };
-        if found.len() > depth && depth > 0 {
-            found.select_nth_unstable_by(depth - 1, order);
-            found.truncate(depth);
         }
         found
     }

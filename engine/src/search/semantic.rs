@@ -46,9 +46,8 @@ impl SemanticScores {
         }
     }
 
-    /// The `depth` documents whose best row is closest to the query, best first.
-    ///
-    /// Exact: rough scores pick every document that could be among them, both planes decide.
+    /// The documents whose best row is closest to the query: the best `depth` and what is so close that
+    /// rough scores cannot tell, in no order, with exact scores.
     pub fn best(&self, snapshot: &Snapshot, depth: usize) -> Vec<Scored> {
         let mut found: Vec<Scored> = Vec::new();
         let mut slack = 0f32;
@@ -80,11 +79,6 @@ impl SemanticScores {
             let segment = &snapshot.segments()[scored.address.segment as usize];
             scored.score = self.document(segment, scored.address).unwrap_or(ABSENT);
         }
-        found.sort_unstable_by(|a, b| {
-            let by_score = b.score.total_cmp(&a.score);
-            by_score.then(a.address.cmp(&b.address))
-        });
-        found.truncate(depth);
         found
     }
 
