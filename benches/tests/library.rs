@@ -17,7 +17,12 @@ use kenning_indexer::{Catalogue, Job, Layout, Options};
 /// `KENNING_REQUIRE_MODEL=1` that is a failure.
 fn model() -> Option<Arc<Encoder>> {
     let store = ModelStore::from_env().unwrap();
-    match Encoder::load(DEFAULT_MODEL, &store, &EncoderOptions::default(), &mut |_| {}) {
+    match Encoder::load(
+        DEFAULT_MODEL,
+        &store,
+        &EncoderOptions::default(),
+        &mut |_| {},
+    ) {
         Ok(encoder) => Some(Arc::new(encoder)),
         Err(error) if std::env::var_os("KENNING_REQUIRE_MODEL").is_none() => {
             println!("skipped: {error}");
@@ -80,14 +85,22 @@ fn questions_in_other_words_are_answered() {
     let snapshot = index.snapshot().unwrap();
     let mut scores = BTreeMap::new();
     for mode in [Mode::Keyword, Mode::Semantic, Mode::Hybrid] {
-        let run = experiment::ask(&index, &snapshot, &questions.queries, mode, Fusion::default());
+        let run = experiment::ask(
+            &index,
+            &snapshot,
+            &questions.queries,
+            mode,
+            Fusion::default(),
+        );
         let run = by_file(run.unwrap());
         if let Some(prefix) = std::env::var_os("KENNING_RUN_FILES") {
             let file = Path::new(&prefix).join(format!("{}.trec", run.name));
             trec::write_run(&run, &file).unwrap();
         }
         let ndcg = Measure::Ndcg(10);
-        let mean = evaluate(&run, &questions.judgements, &[ndcg]).mean(ndcg).unwrap();
+        let mean = evaluate(&run, &questions.judgements, &[ndcg])
+            .mean(ndcg)
+            .unwrap();
         println!("{}: nDCG@10 {mean:.4}", run.name);
         scores.insert(run.name, mean);
     }

@@ -54,7 +54,7 @@ pub struct EmbeddedDocument {
 ///
 /// There is one writer at a time, over all processes.
 pub struct IndexWriter {
-    index: Index,
+    pub(super) index: Index,
     inner: tantivy::IndexWriter,
     pending: Vec<Document>,
 }

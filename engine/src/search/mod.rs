@@ -89,7 +89,9 @@ impl Snapshot {
         let filters: Vec<&Filter> = filters.iter().chain(&request.filter).collect();
         let eligible = Eligible::evaluate(self, &filters, &parsed.constraints, &languages)?;
         let terms = query_terms(&parsed, &languages);
-        let semantic = self.semantic_leg(request, embedding, &eligible)?;
+        // Never fewer than ten, so that the limit does not decide what is believed relevant.
+        let count = (request.offset + request.limit).max(10);
+        let semantic = self.semantic_leg(request, embedding, &eligible, count)?;
         let keyword = match request.mode {
             Mode::Semantic => None,
             _ => Some(KeywordScores::compute(self, terms.clone()).map_err(IndexError::from)?),
@@ -102,14 +104,13 @@ impl Snapshot {
             fusion: request.fusion,
         };
         let plan = Plan {
-            vectors: if semantic.is_some() { "exact" } else { "none" },
+            vectors: semantic.as_ref().map_or("none", SemanticScores::plan),
             rows_compared: semantic.as_ref().map_or(0, |leg| leg.rows_compared),
             documents_allowed: eligible.count(self),
             documents: self.documents(),
             terms: terms.iter().map(|term| term.word.clone()).collect(),
         };
-        // Never fewer than ten, so that the limit does not decide what is believed relevant.
-        let ranked = ranking.ranked((request.offset + request.limit).max(10))?;
+        let ranked = ranking.ranked(count)?;
         let relevant = ranking.relevant(&ranked);
         let hits = ranking.hits(request, ranked, &terms, &languages)?;
         Ok(SearchResponse {
@@ -128,6 +129,7 @@ impl Snapshot {
         request: &SearchRequest,
         embedding: Option<&[f32]>,
         eligible: &Eligible,
+        count: usize,
     ) -> Result<Option<SemanticScores>> {
         if request.mode == Mode::Keyword {
             return Ok(None);
@@ -144,6 +146,8 @@ impl Snapshot {
             }
             .into());
         }
-        Ok(Some(SemanticScores::scan(self, vector, eligible)))
+        let vectors = request.vectors;
+        let scores = SemanticScores::compute(self, vector, eligible, vectors, count);
+        Ok(Some(scores))
     }
 }
