@@ -110,7 +110,7 @@ fn with_graph(count: u64) -> (tempfile::TempDir, Index) {
     let index = Index::create(folder.path(), &spec()).unwrap();
     let mut writer = index.writer().unwrap();
     fill(&mut writer, 0..count);
-    let report = writer.build_graphs(&options(1_000)).unwrap();
+    let report = writer.build_graphs(&options(200)).unwrap();
     assert_eq!(report.graphs.len(), 1);
     let built = &report.graphs[0];
     assert!(built.kept && built.rows == count && built.found == built.asked);
@@ -120,7 +120,7 @@ fn with_graph(count: u64) -> (tempfile::TempDir, Index) {
 
 #[test]
 fn the_graph_finds_what_the_scan_finds() {
-    let (_folder, index) = with_graph(16_000);
+    let (_folder, index) = with_graph(5_000);
     let snapshot = index.snapshot().unwrap();
     assert_eq!(snapshot.summary().unwrap().graphs, 1);
     let mut hits = 0;
@@ -128,8 +128,8 @@ fn the_graph_finds_what_the_scan_finds() {
         let exact = ask(&snapshot, seed, Vectors::Exact, 10);
         let graph = ask(&snapshot, seed, Vectors::Graph, 10);
         assert_eq!((exact.plan.vectors, graph.plan.vectors), ("exact", "graph"));
-        assert_eq!(exact.plan.rows_compared, 16_000);
-        assert!(graph.plan.rows_compared < 8_000);
+        assert_eq!(exact.plan.rows_compared, 5_000);
+        assert!(graph.plan.rows_compared < 4_500);
         let (exact, graph) = (ids(&exact), ids(&graph));
         hits += graph.iter().filter(|id| exact.contains(id)).count();
     }
@@ -139,7 +139,7 @@ fn the_graph_finds_what_the_scan_finds() {
 
 #[test]
 fn the_first_hits_do_not_depend_on_the_limit() {
-    let (_folder, index) = with_graph(3_000);
+    let (_folder, index) = with_graph(2_000);
     let snapshot = index.snapshot().unwrap();
     for seed in 0..20 {
         let few = ids(&ask(&snapshot, seed, Vectors::Graph, 10));
@@ -158,7 +158,7 @@ fn the_first_hits_do_not_depend_on_the_limit() {
 
 #[test]
 fn the_planner_chooses_by_filter_and_by_segment() {
-    let (_folder, index) = with_graph(3_000);
+    let (_folder, index) = with_graph(2_000);
     let snapshot = index.snapshot().unwrap();
     let plan = |filter: &str, vectors| {
         let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
@@ -170,16 +170,16 @@ fn the_planner_chooses_by_filter_and_by_segment() {
         response.plan
     };
     assert_eq!(plan("tenth < 5", Vectors::Auto).vectors, "graph");
-    let narrow = plan("tenth = 3 AND path < \"d01000\"", Vectors::Auto);
-    assert_eq!((narrow.vectors, narrow.rows_compared), ("exact", 100));
-    let asked = plan("tenth = 3 AND path < \"d01000\"", Vectors::Graph);
+    let narrow = plan("tenth = 3 AND path < \"d00700\"", Vectors::Auto);
+    assert_eq!((narrow.vectors, narrow.rows_compared), ("exact", 70));
+    let asked = plan("tenth = 3 AND path < \"d00700\"", Vectors::Graph);
     assert_eq!(asked.vectors, "graph");
 
     let mut writer = index.writer().unwrap();
-    fill(&mut writer, 3_000..3_100);
+    fill(&mut writer, 2_000..2_100);
     assert!(
         writer
-            .build_graphs(&options(1_000))
+            .build_graphs(&options(200))
             .unwrap()
             .graphs
             .is_empty()
@@ -194,7 +194,7 @@ fn documents_of_many_rows_are_still_enough() {
     let index = Index::in_memory(&spec()).unwrap();
     let mut writer = index.writer().unwrap();
     for id in 0..60 {
-        let vectors = (0..100).map(|row| near(id, id * 100 + row, DIMENSION));
+        let vectors = (0..50).map(|row| near(id, id * 100 + row, DIMENSION));
         writer.add(document(id, vectors.collect())).unwrap();
     }
     writer.commit().unwrap();
@@ -208,7 +208,7 @@ fn documents_of_many_rows_are_still_enough() {
 
 #[test]
 fn deleted_documents_are_not_found() {
-    let (_folder, index) = with_graph(3_000);
+    let (_folder, index) = with_graph(2_000);
     let before = ids(&ask(&index.snapshot().unwrap(), 4, Vectors::Graph, 10));
     let mut writer = index.writer().unwrap();
     for id in &before[..5] {
@@ -240,7 +240,7 @@ fn the_same_is_found_after_reopening() {
     let mut writer = index.writer().unwrap();
     assert!(
         writer
-            .build_graphs(&options(1_000))
+            .build_graphs(&options(200))
             .unwrap()
             .graphs
             .is_empty()
@@ -253,11 +253,11 @@ fn a_graph_is_collected_with_its_segment() {
     let (folder, index) = with_graph(2_000);
     let before = graph_files(folder.path());
     let mut writer = index.writer().unwrap();
-    fill(&mut writer, 2_000..2_500);
+    fill(&mut writer, 2_000..2_100);
     writer.optimize().unwrap();
     assert_eq!(graph_files(folder.path()), Vec::<PathBuf>::new());
     assert_eq!(index.snapshot().unwrap().summary().unwrap().graphs, 0);
-    writer.build_graphs(&options(1_000)).unwrap();
+    writer.build_graphs(&options(200)).unwrap();
     let after = graph_files(folder.path());
     assert!(after.len() == 1 && after != before);
     assert_eq!(
@@ -270,7 +270,7 @@ fn a_graph_is_collected_with_its_segment() {
 
 #[test]
 fn a_damaged_graph_is_reported_not_used_and_built_anew() {
-    let (folder, index) = with_graph(1_000);
+    let (folder, index) = with_graph(300);
     let expected = ids(&ask(&index.snapshot().unwrap(), 2, Vectors::Exact, 10));
     drop(index);
     let path = graph_files(folder.path()).remove(0);
@@ -294,7 +294,7 @@ fn a_damaged_graph_is_reported_not_used_and_built_anew() {
         assert!(problems.iter().any(|p| matches!(p, Problem::Graph { .. })));
 
         let mut writer = index.writer().unwrap();
-        let report = writer.build_graphs(&options(1_000)).unwrap();
+        let report = writer.build_graphs(&options(200)).unwrap();
         assert_eq!(report.graphs.len(), 1);
         let snapshot = index.snapshot().unwrap();
         assert_eq!(snapshot.summary().unwrap().problems, []);
@@ -305,7 +305,7 @@ fn a_damaged_graph_is_reported_not_used_and_built_anew() {
 
 #[test]
 fn a_graph_with_a_damaged_body_is_found_by_the_audit_and_built_anew() {
-    let (folder, index) = with_graph(1_000);
+    let (folder, index) = with_graph(300);
     drop(index);
     let path = graph_files(folder.path()).remove(0);
     let mut bytes = std::fs::read(&path).unwrap();
@@ -322,9 +322,6 @@ fn a_graph_with_a_damaged_body_is_found_by_the_audit_and_built_anew() {
         10
     );
     let mut writer = index.writer().unwrap();
-    assert_eq!(
-        writer.build_graphs(&options(1_000)).unwrap().graphs.len(),
-        1
-    );
+    assert_eq!(writer.build_graphs(&options(200)).unwrap().graphs.len(), 1);
     assert!(index.audit().unwrap().problems.is_empty());
 }
