@@ -165,9 +165,12 @@ impl IndexWriter {
         self.commit()?;
         let segments = self.index.tantivy().searchable_segment_ids();
         let segments = segments.map_err(IndexError::from)?;
-        let deleted = self.index.tantivy().searchable_segment_metas();
-        let deleted = deleted.map_err(IndexError::from)?;
-        if segments.len() > 1 || deleted.iter().any(|meta| meta.has_deletes()) {
+        let metas = self.index.tantivy().searchable_segment_metas();
+        let metas = metas.map_err(IndexError::from)?;
+        let has_deletes = metas.iter().any(|meta| meta.has_deletes());
+        // tantivy keeps the files of a segment as long as anyone holds its meta.
+        drop(metas);
+        if segments.len() > 1 || has_deletes {
             self.inner
                 .merge(&segments)
                 .wait()
