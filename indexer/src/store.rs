@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use kenning::IndexWriter;
 use kenning::encoder::Encoder;
-use kenning::index::{EmbeddedDocument, encode_chunks};
+use kenning::index::{EmbeddedDocument, GraphOptions, encode_chunks};
 
 use crate::Result;
 use crate::catalogue::{DocumentState, FileState, Outcome};
@@ -264,7 +264,13 @@ impl<'a> Run<'a> {
         }
         self.report.skipped.sort_by(|a, b| a.path.cmp(&b.path));
         self.report.failed.sort_by(|a, b| a.path.cmp(&b.path));
-        self.commit()
+        self.commit()?;
+        if self.report.interrupted {
+            return Ok(());
+        }
+        // A graph that was not good enough is no loss: the segment is searched by scanning it.
+        self.writer.build_graphs(&GraphOptions::default())?;
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {

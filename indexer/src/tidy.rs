@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use kenning::Index;
+use kenning::index::GraphOptions;
 
 use crate::catalogue::Outcome;
 use crate::embeddings::from_hex;
 use crate::{Catalogue, IndexerError, Layout, Result};
 
-/// Merges the index into one segment, drops what was deleted, and forgets the embeddings of chunks
+/// Merges the index into one segment, drops what was deleted, builds its graph if it is large, and forgets the embeddings of chunks
 /// that are no longer in it.
 ///
 /// # Errors
@@ -17,6 +18,7 @@ use crate::{Catalogue, IndexerError, Layout, Result};
 pub fn optimize(index: &Index, catalogue: &Catalogue) -> Result<()> {
     let mut writer = index.writer()?;
     writer.optimize()?;
+    writer.build_graphs(&GraphOptions::default())?;
     writer.close()?;
     let snapshot = index.snapshot()?;
     catalogue.record(&BTreeMap::new(), snapshot.generation())?;

@@ -1,11 +1,13 @@
 //! The index: one tantivy index whose segments carry a vector column.
 //!
 //! Reading order: `schema` (what a row is), `writer` (documents in), `documents` (rows grouped
-//! by document), `snapshot` (a consistent view), `summary` (what is in it, and whether it is sound).
+//! by document), `snapshot` (a consistent view), `graphs` (derived from it), `summary` (what is in it,
+//! and whether it is sound).
 
 pub(crate) mod documents;
 mod embed;
 mod error;
+pub(crate) mod graphs;
 mod merge_policy;
 pub(crate) mod schema;
 pub(crate) mod snapshot;
@@ -14,7 +16,7 @@ mod summary;
 mod traps;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::directory::{MmapDirectory, RamDirectory};
@@ -29,6 +31,7 @@ use snapshot::Segment;
 
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
+pub use graphs::{BuiltGraph, GraphOptions, GraphReport};
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
 pub use summary::{Audit, Problem, Summary};
@@ -46,6 +49,8 @@ struct Shared {
     reader: IndexReader,
     fields: Fields,
     spec: IndexSpec,
+    /// Where the files are; `None` for an index in memory.
+    folder: Option<PathBuf>,
     /// Segments of the last snapshot: the next takes over what has not changed.
     segments: Mutex<Arc<[Arc<Segment>]>>,
 }
@@ -64,15 +69,19 @@ impl Index {
             .map_err(|error| crate::Error::io("create the folder", folder, error))?;
         let directory = MmapDirectory::open(folder)
             .map_err(|error| IndexError::from(tantivy::TantivyError::from(error)))?;
-        Self::create_in(Box::new(directory), encoder)
+        Self::create_in(Box::new(directory), encoder, Some(folder))
     }
 
     /// Creates an empty index that lives in memory.
     pub fn in_memory(encoder: &EncoderSpec) -> Result<Self> {
-        Self::create_in(Box::new(RamDirectory::create()), encoder)
+        Self::create_in(Box::new(RamDirectory::create()), encoder, None)
     }
 
-    fn create_in(directory: Box<dyn Directory>, encoder: &EncoderSpec) -> Result<Self> {
+    fn create_in(
+        directory: Box<dyn Directory>,
+        encoder: &EncoderSpec,
+        folder: Option<&Path>,
+    ) -> Result<Self> {
         let spec = IndexSpec {
             format: FORMAT,
             encoder: encoder.clone(),
@@ -85,7 +94,7 @@ impl Index {
             }))
             .open_or_create(directory)
             .map_err(IndexError::from)?;
-        Self::start(tantivy, spec, fields)
+        Self::start(tantivy, spec, fields, folder)
     }
 
     /// Whether `folder` holds an index.
@@ -108,10 +117,15 @@ impl Index {
         tantivy.register_plugin(Arc::new(VectorPlugin {
             dimension: spec.encoder.dimension,
         }));
-        Self::start(tantivy, spec, fields)
+        Self::start(tantivy, spec, fields, Some(folder))
     }
 
-    fn start(tantivy: tantivy::Index, spec: IndexSpec, fields: Fields) -> Result<Self> {
+    fn start(
+        tantivy: tantivy::Index,
+        spec: IndexSpec,
+        fields: Fields,
+        folder: Option<&Path>,
+    ) -> Result<Self> {
         let reader = tantivy
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -122,6 +136,7 @@ impl Index {
             reader,
             fields,
             spec,
+            folder: folder.map(Path::to_owned),
             segments: Mutex::new(Arc::from([])),
         };
         Ok(Index {
@@ -189,6 +204,18 @@ impl Index {
         let segments = self.shared.segments.lock();
         *segments.unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot.segments());
         Ok(snapshot)
+    }
+
+    /// Makes the next snapshot open every segment anew.
+    fn forget_segments(&self) {
+        let segments = self.shared.segments.lock();
+        *segments.unwrap_or_else(PoisonError::into_inner) = Arc::from([]);
+    }
+
+    /// The length of a file of the index; `None` where there is none, or the index lives in memory.
+    fn file_size(&self, name: &Path) -> Option<u64> {
+        let path = self.shared.folder.as_ref()?.join(name);
+        Some(std::fs::metadata(path).ok()?.len())
     }
 
     pub(crate) fn tantivy(&self) -> &tantivy::Index {

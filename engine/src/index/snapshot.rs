@@ -11,6 +11,7 @@ use crate::vector::column::Column;
 use crate::vector::plugin::open_column;
 
 use super::documents::Documents;
+use super::graphs::SegmentGraph;
 use super::schema::{Fields, StoredChunk, StoredDocument};
 use super::{Index, IndexError, IndexSpec};
 
@@ -22,11 +23,12 @@ const TRIES: usize = 8;
 /// made of their documents, 1,000 tokens rank both short and long documents well.
 const SECTION_TOKENS: usize = 1_024;
 
-/// One segment, open: postings, stored fields, vectors and the table of its documents.
+/// One segment, open: postings, stored fields, vectors, the table of its documents, and the graph.
 pub(crate) struct Segment {
     pub reader: SegmentReader,
     pub column: Column,
-    pub documents: Documents,
+    pub documents: Arc<Documents>,
+    pub graph: SegmentGraph,
 }
 
 /// A consistent view of an index. It does not change while a writer commits, also from another
@@ -73,10 +75,17 @@ impl Snapshot {
                     && s.reader.delete_opstamp() == reader.delete_opstamp()
             };
             let segment = match known.iter().find(same) {
-                Some(segment) => Arc::clone(segment),
+                Some(segment) if !segment.graph.is_stale(index, reader) => Arc::clone(segment),
+                Some(segment) => Arc::new(Segment {
+                    column: segment.column.clone(),
+                    documents: Arc::clone(&segment.documents),
+                    graph: SegmentGraph::open(index, reader),
+                    reader: reader.clone(),
+                }),
                 None => Arc::new(Segment {
                     column: open_column(reader, encoder.dimension)?,
-                    documents: Documents::read(reader, section_rows)?,
+                    documents: Arc::new(Documents::read(reader, section_rows)?),
+                    graph: SegmentGraph::open(index, reader),
                     reader: reader.clone(),
                 }),
             };

@@ -1,11 +1,15 @@
 //! What is in an index, and whether it is sound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
+use tantivy::directory::error::OpenReadError;
 
 use crate::Result;
+use crate::vector::column::ColumnError;
+use crate::vector::plugin::GRAPH;
 
+use super::graphs::{SHORTEST, SegmentGraph};
 use super::snapshot::{Segment, Snapshot};
 use super::{Index, IndexError};
 
@@ -26,6 +30,10 @@ pub struct Summary {
     pub deleted_rows: u64,
     /// Number of segments.
     pub segments: usize,
+    /// Number of segments with a graph; the others are scanned.
+    pub graphs: usize,
+    /// What is wrong, as far as opening the index shows it.
+    pub problems: Vec<Problem>,
     /// Documents by the fact `format`, where they have one.
     pub formats: BTreeMap<String, u64>,
     /// Names of the facts that documents have and filters can ask for.
@@ -71,6 +79,15 @@ pub enum Problem {
         /// Tokens in the chunks.
         chunks: u64,
     },
+    /// The graph of a segment cannot be used, and the segment is scanned. It is built anew with
+    /// [`IndexWriter::build_graphs`](super::IndexWriter::build_graphs).
+    #[error("the graph of segment {segment} cannot be used: {reason}")]
+    Graph {
+        /// The segment.
+        segment: String,
+        /// What was found.
+        reason: String,
+    },
     /// A document cannot be read.
     #[error("a document of segment {segment} cannot be read: {reason}")]
     Document {
@@ -92,6 +109,13 @@ impl Snapshot {
             ..Summary::default()
         };
         for segment in self.segments().iter() {
+            match &segment.graph {
+                SegmentGraph::Missing => {}
+                SegmentGraph::Sound(_) => summary.graphs += 1,
+                SegmentGraph::Damaged(error) => {
+                    summary.problems.push(graph_problem(segment, error));
+                }
+            }
             summary.deleted_rows += u64::from(segment.reader.num_deleted_docs());
             summary.embedded_tokens += self.sum(segment, "tokens")?;
             summary.document_tokens += self.sum(segment, "whole")?;
@@ -113,6 +137,13 @@ impl Snapshot {
         let column = column.map_err(IndexError::from)?.first_or_default_col(0);
         let rows = segment.reader.doc_ids_alive();
         Ok(rows.map(|row| column.get_val(row)).sum())
+    }
+}
+
+fn graph_problem(segment: &Segment, error: &ColumnError) -> Problem {
+    Problem::Graph {
+        segment: segment.reader.segment_id().short_uuid_string(),
+        reason: error.to_string(),
     }
 }
 
@@ -140,13 +171,7 @@ impl Index {
     /// chunks hold all tokens of the documents. It reads the whole index.
     pub fn audit(&self) -> Result<Audit> {
         let mut audit = Audit::default();
-        let damaged = self.tantivy().validate_checksum();
-        let damaged = damaged.map_err(IndexError::from)?;
-        audit.files = self.tantivy().directory().list_managed_files().len() as u64;
-        for file in damaged {
-            let file = file.to_string_lossy().into_owned();
-            audit.problems.push(Problem::Checksum { file });
-        }
+        audit.check_files(self)?;
         let snapshot = self.snapshot()?;
         for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
             audit.check_segment(&snapshot, place, segment);
@@ -163,8 +188,44 @@ impl Index {
 }
 
 impl Audit {
+    /// Compares the files of the last commit with their checksums. A graph is left to
+    /// [`Self::check_segment`]: it is derived, and damage to it is no damage to the index.
+    fn check_files(&mut self, index: &Index) -> Result<()> {
+        let segments = index.tantivy().searchable_segment_ids();
+        let segments = segments.map_err(IndexError::from)?;
+        let segments: HashSet<String> = segments.iter().map(|id| id.uuid_string()).collect();
+        let directory = index.tantivy().directory();
+        for path in directory.list_managed_files() {
+            let name = path.to_string_lossy().into_owned();
+            let of_segment = name
+                .split('.')
+                .next()
+                .is_some_and(|id| segments.contains(id));
+            if !of_segment || name.ends_with(&format!(".{GRAPH}")) {
+                continue;
+            }
+            self.files += 1;
+            let sound = match index.file_size(&path) {
+                Some(size) if size < SHORTEST => false,
+                _ => match directory.validate_checksum(&path) {
+                    Ok(sound) => sound,
+                    // Collected meanwhile; if it is needed, the segment cannot be opened.
+                    Err(OpenReadError::FileDoesNotExist(_)) => true,
+                    Err(_) => false,
+                },
+            };
+            if !sound {
+                self.problems.push(Problem::Checksum { file: name });
+            }
+        }
+        Ok(())
+    }
+
     fn check_segment(&mut self, snapshot: &Snapshot, place: u32, segment: &Segment) {
         let name = segment.reader.segment_id().short_uuid_string();
+        if let Err(error) = segment.graph.verify() {
+            self.problems.push(graph_problem(segment, &error));
+        }
         for row in segment.reader.doc_ids_alive() {
             self.rows += 1;
             let vector = segment.column.vector(row).unwrap_or_default();

@@ -209,6 +209,8 @@ impl IndexWriter {
                 }
             }
         }
+        // Files of merged segments stay as long as a view of them is held: let our own go.
+        self.index.snapshot()?;
         let collected = self.inner.garbage_collect_files();
         collected.wait().map_err(IndexError::from)?;
         Ok(())

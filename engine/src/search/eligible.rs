@@ -70,6 +70,20 @@ impl Eligible {
         }
     }
 
+    /// How many documents and rows of a segment may be found.
+    pub fn count_in(&self, place: usize, segment: &Segment) -> (usize, u64) {
+        let Some(segments) = &self.segments else {
+            let rows = u64::from(segment.reader.num_docs());
+            return (segment.documents.len(), rows);
+        };
+        let marks = (0u32..).zip(&segments[place]);
+        let allowed = marks.filter(|(_, mark)| **mark);
+        allowed.fold((0, 0), |(documents, rows), (document, _)| {
+            let more = segment.documents.rows(document).len() as u64;
+            (documents + 1, rows + more)
+        })
+    }
+
     /// How many documents may be found.
     pub fn count(&self, snapshot: &Snapshot) -> u64 {
         match &self.segments {

@@ -92,7 +92,8 @@ impl Snapshot {
         let filters: Vec<&Filter> = filters.iter().chain(&request.filter).collect();
         let eligible = Eligible::evaluate(self, &filters, &parsed.constraints, &languages)?;
         let terms = query_terms(&parsed, &languages);
-        let semantic = self.semantic_leg(request, embedding, &eligible)?;
+        let count = request.offset.saturating_add(request.limit).max(BELIEVED);
+        let semantic = self.semantic_leg(request, embedding, &eligible, count)?;
         let keyword = match request.mode {
             Mode::Semantic => None,
             _ => Some(KeywordScores::compute(self, terms.clone()).map_err(IndexError::from)?),
@@ -105,14 +106,13 @@ impl Snapshot {
             fusion: request.fusion,
         };
         let plan = Plan {
-            vectors: if semantic.is_some() { "exact" } else { "none" },
+            vectors: semantic.as_ref().map_or("none", SemanticScores::plan),
             rows_compared: semantic.as_ref().map_or(0, |leg| leg.rows_compared),
             documents_allowed: eligible.count(self),
             documents: self.documents(),
             terms: terms.iter().map(|term| term.word.clone()).collect(),
         };
-        let count = request.offset.saturating_add(request.limit);
-        let ranked = ranking.ranked(count.max(BELIEVED))?;
+        let ranked = ranking.ranked(count)?;
         let relevant = ranking.relevant(&ranked[..ranked.len().min(BELIEVED)]);
         let hits = ranking.hits(request, ranked, &terms, &languages)?;
         Ok(SearchResponse {
@@ -131,6 +131,7 @@ impl Snapshot {
         request: &SearchRequest,
         embedding: Option<&[f32]>,
         eligible: &Eligible,
+        count: usize,
     ) -> Result<Option<SemanticScores>> {
         if request.mode == Mode::Keyword {
             return Ok(None);
@@ -152,6 +153,8 @@ impl Snapshot {
         if !length.is_finite() || (length != 0.0 && (length - 1.0).abs() > 1e-3) {
             return Err(QueryError::Length { found: length }.into());
         }
-        Ok(Some(SemanticScores::scan(self, vector, eligible)))
+        let vectors = request.vectors;
+        let scores = SemanticScores::compute(self, vector, eligible, vectors, count);
+        Ok(Some(scores))
     }
 }

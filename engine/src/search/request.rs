@@ -32,7 +32,7 @@ pub enum Vectors {
     Auto,
     /// Every row is compared.
     Exact,
-    /// By the graph, in every segment that has one.
+    /// By the graph, in every segment that has one and where it finds enough documents.
     Graph,
 }
 

@@ -5,6 +5,7 @@
 //! search), `graph` (approximate search for large segments).
 
 pub(crate) mod column;
+pub(crate) mod graph;
 pub(crate) mod kernels;
 pub(crate) mod plugin;
 pub(crate) mod quantise;

@@ -1,0 +1,226 @@
+//! Graphs of large segments: derived from the column, built after a commit, never needed.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tantivy::SegmentReader;
+use tantivy::directory::error::{DeleteError, OpenReadError};
+use tantivy::directory::{Directory, TerminatingWrite};
+
+use crate::Result;
+use crate::vector::column::ColumnError;
+use crate::vector::graph::{Graph, audit, build, file};
+use crate::vector::plugin::GRAPH;
+
+use super::snapshot::Segment;
+use super::{Index, IndexError, IndexWriter};
+
+/// So many rows of a new graph are searched for by their own vectors.
+const SAMPLE: usize = 1_000;
+/// A graph that finds fewer of them than this share is not kept.
+const SOUND: f32 = 0.99;
+/// tantivy panics on files shorter than the length and magic number at their end.
+pub(super) const SHORTEST: u64 = 8;
+
+/// Which segments get a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphOptions {
+    /// Segments of fewer living rows get none: a scan of them takes less than a millisecond.
+    pub min_rows: u32,
+}
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        GraphOptions { min_rows: 50_000 }
+    }
+}
+
+/// What [`IndexWriter::build_graphs`] did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct GraphReport {
+    /// The graphs that were built, in order.
+    pub graphs: Vec<BuiltGraph>,
+}
+
+/// One graph that was built.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BuiltGraph {
+    /// The segment.
+    pub segment: String,
+    /// Rows in the graph.
+    pub rows: u64,
+    /// Rows equal to one of these; they are found with it.
+    pub twins: u64,
+    /// Edges that the audit added.
+    pub repaired: usize,
+    /// Rows that were searched for by their own vectors.
+    pub asked: usize,
+    /// How many of these were found.
+    pub found: usize,
+    /// Whether enough were found, and every row leads to every other. If not, the graph was thrown away and the segment is scanned.
+    pub kept: bool,
+    /// Size of the file.
+    pub bytes: u64,
+    /// How long it took.
+    #[serde(skip)]
+    pub took: Duration,
+}
+
+/// The graph of an open segment.
+pub(crate) enum SegmentGraph {
+    /// There is none: the segment is scanned.
+    Missing,
+    /// It can be searched.
+    Sound(Graph),
+    /// It cannot be used: the segment is scanned.
+    Damaged(ColumnError),
+}
+
+impl SegmentGraph {
+    /// Opens the graph of a segment.
+    pub fn open(index: &Index, reader: &SegmentReader) -> Self {
+        let path = path(reader);
+        if index.file_size(&path).is_some_and(|size| size < SHORTEST) {
+            return Self::damaged("it is too short to be a file of an index".into());
+        }
+        let file = match index.tantivy().directory().open_read(&path) {
+            Ok(file) => file,
+            Err(OpenReadError::FileDoesNotExist(_)) => return SegmentGraph::Missing,
+            Err(error) => return Self::damaged(error.to_string()),
+        };
+        let bytes = match file.read_bytes() {
+            Ok(bytes) => bytes,
+            Err(error) => return Self::damaged(error.to_string()),
+        };
+        match Graph::open(bytes, reader.max_doc()) {
+            Ok(graph) => SegmentGraph::Sound(graph),
+            Err(error) => SegmentGraph::Damaged(error),
+        }
+    }
+
+    fn damaged(reason: String) -> Self {
+        let file = GRAPH;
+        SegmentGraph::Damaged(ColumnError::Damaged { file, reason })
+    }
+
+    /// Whether there may be another graph by now.
+    pub fn is_stale(&self, index: &Index, reader: &SegmentReader) -> bool {
+        match self {
+            SegmentGraph::Sound(_) => false,
+            SegmentGraph::Damaged(_) => true,
+            SegmentGraph::Missing => {
+                let directory = index.tantivy().directory();
+                directory.exists(&path(reader)).unwrap_or(true)
+            }
+        }
+    }
+
+    /// Reads the whole graph, if there is one, and tells what is wrong with it.
+    pub fn verify(&self) -> std::result::Result<(), ColumnError> {
+        match self {
+            SegmentGraph::Missing => Ok(()),
+            SegmentGraph::Sound(graph) => graph.verify(),
+            SegmentGraph::Damaged(error) => Err(error.clone()),
+        }
+    }
+}
+
+fn path(reader: &SegmentReader) -> PathBuf {
+    format!("{}.{GRAPH}", reader.segment_id().uuid_string()).into()
+}
+
+impl IndexWriter {
+    /// Gives every large segment of the last commit a graph, unless it has a sound one.
+    ///
+    /// A graph takes some minutes for a million rows; readers scan until it is there. Segments that
+    /// merges in the background finish meanwhile get one too.
+    ///
+    /// # Errors
+    /// [`IndexError`] if the index cannot be read or a file cannot be written.
+    pub fn build_graphs(&mut self, options: &GraphOptions) -> Result<GraphReport> {
+        let mut report = GraphReport::default();
+        let mut done = HashSet::new();
+        loop {
+            let snapshot = self.index.snapshot()?;
+            let mut segments = snapshot.segments().iter();
+            let next = segments.find(|segment| {
+                segment.reader.num_docs() >= options.min_rows.max(1)
+                    && !done.contains(&segment.reader.segment_id())
+                    && needs_graph(&segment.graph)
+            });
+            let Some(segment) = next else {
+                break;
+            };
+            done.insert(segment.reader.segment_id());
+            report.graphs.extend(build_graph(&self.index, segment)?);
+            // An old map of a file that was replaced must not be taken over.
+            self.index.forget_segments();
+        }
+        Ok(report)
+    }
+}
+
+fn needs_graph(graph: &SegmentGraph) -> bool {
+    !matches!(graph, SegmentGraph::Sound(graph) if graph.verify().is_ok())
+}
+
+/// Builds, audits and writes the graph of a segment; `None` if no row of it has a vector.
+fn build_graph(index: &Index, segment: &Segment) -> Result<Option<BuiltGraph>> {
+    let begun = Instant::now();
+    let (column, documents) = (&segment.column, &segment.documents);
+    let Some(mut adjacency) = build::build(column, |row| documents.of_row(row).is_some()) else {
+        return Ok(None);
+    };
+    let repaired = audit::repair(&mut adjacency, column);
+    let bytes = file::bytes(&adjacency);
+    let size = bytes.len() as u64;
+    let graph = Graph::open(tantivy::directory::OwnedBytes::new(bytes), column.rows());
+    let graph = graph.map_err(|error| IndexError::Damaged {
+        reason: error.to_string(),
+    })?;
+    let (asked, found) = audit::self_search(&graph, column, &adjacency.members, SAMPLE);
+    let kept = audit::unconnected(&adjacency).is_empty() && found as f32 >= SOUND * asked as f32;
+    let path = path(&segment.reader);
+    remove(index, &path)?;
+    if kept {
+        write(index, &path, graph.as_bytes())?;
+    }
+    Ok(Some(BuiltGraph {
+        segment: segment.reader.segment_id().short_uuid_string(),
+        rows: adjacency.members.len() as u64,
+        twins: adjacency.twins.values().map(|rows| rows.len() as u64).sum(),
+        repaired,
+        asked,
+        found,
+        kept,
+        bytes: size,
+        took: begun.elapsed(),
+    }))
+}
+
+/// Removes a damaged graph, or what an interrupted run left.
+fn remove(index: &Index, path: &Path) -> Result<()> {
+    match index.tantivy().directory().delete(path) {
+        Ok(()) | Err(DeleteError::FileDoesNotExist(_)) => Ok(()),
+        Err(DeleteError::IoError { io_error, .. }) => {
+            let error = std::io::Error::new(io_error.kind(), io_error.to_string());
+            Err(IndexError::from(error).into())
+        }
+    }
+}
+
+/// Through tantivy's directory, so that the file is collected with its segment.
+fn write(index: &Index, path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = index.tantivy().directory();
+    let file = directory
+        .open_write(path)
+        .map_err(tantivy::TantivyError::from);
+    let mut file = file.map_err(IndexError::from)?;
+    file.write_all(bytes).map_err(IndexError::from)?;
+    file.terminate().map_err(IndexError::from)?;
+    directory.sync_directory().map_err(IndexError::from)?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Rows to an adjacency. This is the only file that knows hnsw_rs.
+//!
+//! hnsw_rs 0.3.5 inserts well and does little else well: it cannot delete, its files are trusted when
+//! read, and points inserted at the same time can lose each other. So it is given row numbers, its
+//! neighbour lists are copied out, and it is dropped.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hnsw_rs::prelude::{Distance, Hnsw};
+
+use super::Adjacency;
+use crate::vector::column::Column;
+use crate::vector::kernels::{self, RowDot};
+
+/// Neighbours of a point on levels above 0; twice as many on level 0.
+const NEIGHBOURS: usize = 16;
+/// Candidates among which the neighbours of a new point are chosen.
+const CANDIDATES: usize = 200;
+/// The most levels that hnsw_rs knows.
+const LEVELS: usize = 16;
+
+/// The distance of two rows, given by number: 1 − cosine, from the high planes.
+struct Metric {
+    column: Column,
+    dot: RowDot,
+}
+
+impl Distance<u32> for Metric {
+    fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
+        let (a, b) = (a[0], b[0]);
+        let sum = (self.dot)(self.column.codes(a), self.column.codes(b)) as f32;
+        let scales = (256.0 * self.column.scale(a)) * (256.0 * self.column.scale(b));
+        // hnsw_rs panics on negative distances and on what is not a number; `max` mends both.
+        (1.0 - sum * scales).max(0.0)
+    }
+}
+
+/// Builds the graph of the rows for which `living` holds; `None` if no such row has a vector.
+///
+/// The work is shared among the threads of rayon, so two builds are not the same.
+pub fn build(column: &Column, living: impl Fn(u32) -> bool) -> Option<Adjacency> {
+    let (members, twins) = unique_rows(column, living);
+    let (first, others) = members.split_first()?;
+    let metric = Metric {
+        column: column.clone(),
+        dot: kernels::row_dot(),
+    };
+    let hnsw = Hnsw::new(NEIGHBOURS, members.len(), LEVELS, CANDIDATES, metric);
+    // Alone: points inserted beside the first would find no graph and stay outside.
+    hnsw.insert_slice((std::slice::from_ref(first), *first as usize));
+    let others: Vec<(&[u32], usize)> = others
+        .iter()
+        .map(|row| (std::slice::from_ref(row), *row as usize))
+        .collect();
+    hnsw.parallel_insert_slice(&others);
+    let mut adjacency = extract(&hnsw, column.rows());
+    adjacency.members.clone_from(&members);
+    adjacency.twins = twins;
+    Some(adjacency)
+}
+
+/// Of each group of equal rows the first; and the groups of two or more by their first row.
+///
+/// Copies of one vector are each other's only neighbours, and the graph falls apart.
+fn unique_rows(
+    column: &Column,
+    living: impl Fn(u32) -> bool,
+) -> (Vec<u32>, BTreeMap<u32, Vec<u32>>) {
+    let mut seen: HashMap<(&[u8], u32), u32> = HashMap::new();
+    let mut members = Vec::new();
+    let mut twins: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for row in (0..column.rows()).filter(|&row| column.scale(row) > 0.0 && living(row)) {
+        let first = *seen
+            .entry((column.codes(row), column.scale(row).to_bits()))
+            .or_insert(row);
+        if first == row {
+            members.push(row);
+        } else {
+            twins.entry(first).or_default().push(row);
+        }
+    }
+    (members, twins)
+}
+
+/// Copies the neighbour lists out.
+fn extract(hnsw: &Hnsw<'_, u32, Metric>, rows: u32) -> Adjacency {
+    let points = hnsw.get_point_indexation();
+    let mut level_of_row = vec![0usize; rows as usize];
+    let mut entry = (0, 0);
+    for point in points {
+        let (row, level) = (point.get_origin_id(), usize::from(point.get_point_id().0));
+        level_of_row[row] = level;
+        if level >= entry.0 {
+            entry = (level, row as u32);
+        }
+    }
+    let mut adjacency = Adjacency {
+        entry: entry.1,
+        base: vec![Vec::new(); rows as usize],
+        upper: vec![BTreeMap::new(); entry.0],
+        ..Adjacency::default()
+    };
+    for point in points {
+        let row = point.get_origin_id();
+        // hnsw_rs also notes what it passed on levels above the point's own: those are no edges.
+        let lists = point.get_neighborhood_id().into_iter();
+        for (level, list) in lists.take(level_of_row[row] + 1).enumerate() {
+            let mut list: Vec<u32> = list
+                .into_iter()
+                .filter(|other| other.d_id != row && level_of_row[other.d_id] >= level)
+                .map(|other| other.d_id as u32)
+                .collect();
+            let mut seen = std::collections::HashSet::new();
+            list.retain(|other| seen.insert(*other));
+            match level {
+                0 => adjacency.base[row] = list,
+                _ => drop(adjacency.upper[level - 1].insert(row as u32, list)),
+            }
+        }
+    }
+    adjacency
+}

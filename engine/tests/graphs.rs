@@ -1,0 +1,327 @@
+//! Graphs of large segments, as a user of the library meets them.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use kenning::chunk::Chunk;
+use kenning::encoder::EncoderSpec;
+use kenning::index::{EmbeddedDocument, GraphOptions, Problem};
+use kenning::search::{SearchResponse, Vectors};
+use kenning::{Filter, Index, IndexWriter, Mode, SearchRequest, Snapshot};
+
+const DIMENSION: usize = 64;
+
+fn spec() -> EncoderSpec {
+    serde_json::from_value(serde_json::json!({
+        "model": "made up",
+        "architecture": "bert",
+        "settings": "",
+        "dimension": DIMENSION,
+        "max_tokens": 256,
+        "pooling": "mean",
+        "normalise": true,
+        "query_prompt": "",
+        "passage_prompt": "",
+        "weights_sha256": "00",
+        "tokenizer_sha256": "00",
+        "precision": "f32",
+    }))
+    .unwrap()
+}
+
+fn random(seed: u64, dimension: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678_9ABC_DEF1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    (0..dimension).map(|_| next()).collect()
+}
+
+/// A unit vector near one of `centres` random ones.
+fn near(centre: u64, seed: u64, dimension: usize) -> Vec<f32> {
+    let noise = random(seed + 1_000_000, dimension);
+    let sum = random(centre, dimension).into_iter().zip(noise);
+    let sum: Vec<f32> = sum.map(|(c, n)| c + 0.8 * n).collect();
+    let norm = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
+    sum.iter().map(|x| x / norm).collect()
+}
+
+fn document(id: u64, vectors: Vec<Vec<f32>>) -> EmbeddedDocument {
+    let chunk = |ordinal: usize| Chunk {
+        ordinal: ordinal as u32,
+        title: String::new(),
+        text: "word".into(),
+        bytes: 0..4,
+        lines: (1, 1),
+        tokens: 1,
+        page: None,
+        input: vec![1],
+    };
+    EmbeddedDocument {
+        id: format!("d{id:05}"),
+        metadata: [("tenth".to_owned(), ((id % 10) as i64).into())].into(),
+        chunks: (0..vectors.len()).map(chunk).collect(),
+        tokens: vectors.len() as u64,
+        embeddings: vectors,
+        language: Some(kenning::Language::English),
+        ..EmbeddedDocument::default()
+    }
+}
+
+fn fill(writer: &mut IndexWriter, ids: std::ops::Range<u64>) {
+    for id in ids {
+        let vector = near(id % 30, id, DIMENSION);
+        writer.add(document(id, vec![vector])).unwrap();
+    }
+    writer.commit().unwrap();
+}
+
+fn options(min_rows: u32) -> GraphOptions {
+    GraphOptions { min_rows }
+}
+
+fn ask(snapshot: &Snapshot, seed: u64, vectors: Vectors, limit: usize) -> SearchResponse {
+    let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
+    request.vectors = vectors;
+    request.limit = limit;
+    request.passages = 0;
+    let vector = near(seed % 30, 500_000 + seed, DIMENSION);
+    snapshot.search(&request, Some(&vector)).unwrap()
+}
+
+fn ids(response: &SearchResponse) -> Vec<String> {
+    response.hits.iter().map(|hit| hit.id.clone()).collect()
+}
+
+fn graph_files(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|e| e == "hnsw"))
+        .collect()
+}
+
+/// An index on disk of one segment of `count` documents with a graph.
+fn with_graph(count: u64) -> (tempfile::TempDir, Index) {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::create(folder.path(), &spec()).unwrap();
+    let mut writer = index.writer().unwrap();
+    fill(&mut writer, 0..count);
+    let report = writer.build_graphs(&options(200)).unwrap();
+    assert_eq!(report.graphs.len(), 1);
+    let built = &report.graphs[0];
+    assert!(built.kept && built.rows == count && built.found == built.asked);
+    writer.close().unwrap();
+    (folder, index)
+}
+
+#[test]
+fn the_graph_finds_what_the_scan_finds() {
+    let (_folder, index) = with_graph(5_000);
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(snapshot.summary().unwrap().graphs, 1);
+    let mut hits = 0;
+    for seed in 0..50 {
+        let exact = ask(&snapshot, seed, Vectors::Exact, 10);
+        let graph = ask(&snapshot, seed, Vectors::Graph, 10);
+        assert_eq!((exact.plan.vectors, graph.plan.vectors), ("exact", "graph"));
+        assert_eq!(exact.plan.rows_compared, 5_000);
+        assert!(graph.plan.rows_compared < 4_500);
+        let (exact, graph) = (ids(&exact), ids(&graph));
+        hits += graph.iter().filter(|id| exact.contains(id)).count();
+    }
+    assert!(hits >= 495, "{hits} of 500");
+    assert_eq!(ask(&snapshot, 0, Vectors::Auto, 10).plan.vectors, "graph");
+}
+
+#[test]
+fn the_first_hits_do_not_depend_on_the_limit() {
+    let (_folder, index) = with_graph(2_000);
+    let snapshot = index.snapshot().unwrap();
+    for seed in 0..20 {
+        let few = ids(&ask(&snapshot, seed, Vectors::Graph, 10));
+        for limit in [1, 50, 200] {
+            let response = ask(&snapshot, seed, Vectors::Graph, limit);
+            assert_eq!(response.plan.vectors, "graph");
+            assert_eq!(response.hits.len(), limit);
+            let many = ids(&response);
+            assert_eq!(many[..limit.min(10)], few[..limit.min(10)]);
+        }
+    }
+    // More than the graph is asked for by itself.
+    let many = ask(&snapshot, 1, Vectors::Graph, 500);
+    assert_eq!(many.hits.len(), 500);
+}
+
+#[test]
+fn the_planner_chooses_by_filter_and_by_segment() {
+    let (_folder, index) = with_graph(2_000);
+    let snapshot = index.snapshot().unwrap();
+    let plan = |filter: &str, vectors| {
+        let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
+        request.vectors = vectors;
+        let request = request.with_filter(Filter::parse(filter).unwrap());
+        let vector = near(3, 77, DIMENSION);
+        let response = snapshot.search(&request, Some(&vector)).unwrap();
+        assert_eq!(response.hits.len(), 10);
+        response.plan
+    };
+    assert_eq!(plan("tenth < 5", Vectors::Auto).vectors, "graph");
+    let narrow = plan("tenth = 3 AND path < \"d00700\"", Vectors::Auto);
+    assert_eq!((narrow.vectors, narrow.rows_compared), ("exact", 70));
+    let asked = plan("tenth = 3 AND path < \"d00700\"", Vectors::Graph);
+    assert_eq!(asked.vectors, "graph");
+
+    let mut writer = index.writer().unwrap();
+    fill(&mut writer, 2_000..2_100);
+    assert!(
+        writer
+            .build_graphs(&options(200))
+            .unwrap()
+            .graphs
+            .is_empty()
+    );
+    let snapshot = index.snapshot().unwrap();
+    let plan = ask(&snapshot, 1, Vectors::Auto, 10).plan;
+    assert_eq!(plan.vectors, "exact+graph");
+}
+
+#[test]
+fn documents_of_many_rows_are_still_enough() {
+    let index = Index::in_memory(&spec()).unwrap();
+    let mut writer = index.writer().unwrap();
+    for id in 0..60 {
+        let vectors = (0..50).map(|row| near(id, id * 100 + row, DIMENSION));
+        writer.add(document(id, vectors.collect())).unwrap();
+    }
+    writer.commit().unwrap();
+    writer.build_graphs(&options(1)).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    for vectors in [Vectors::Auto, Vectors::Graph] {
+        let response = ask(&snapshot, 3, vectors, 60);
+        assert_eq!(response.hits.len(), 60, "{}", response.plan.vectors);
+    }
+}
+
+#[test]
+fn deleted_documents_are_not_found() {
+    let (_folder, index) = with_graph(2_000);
+    let before = ids(&ask(&index.snapshot().unwrap(), 4, Vectors::Graph, 10));
+    let mut writer = index.writer().unwrap();
+    for id in &before[..5] {
+        writer.delete(id).unwrap();
+    }
+    writer.commit().unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let after = ask(&snapshot, 4, Vectors::Graph, 10);
+    assert_eq!(after.plan.vectors, "graph");
+    let exact = ask(&snapshot, 4, Vectors::Exact, 10);
+    assert_eq!(ids(&after), ids(&exact));
+    assert_eq!(ids(&after)[..5], before[5..]);
+}
+
+#[test]
+fn the_same_is_found_after_reopening() {
+    let (folder, index) = with_graph(2_000);
+    let snapshot = index.snapshot().unwrap();
+    let before: Vec<_> = (0..20)
+        .map(|seed| ids(&ask(&snapshot, seed, Vectors::Graph, 10)))
+        .collect();
+    drop((snapshot, index));
+    let index = Index::open(folder.path()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let after: Vec<_> = (0..20)
+        .map(|seed| ids(&ask(&snapshot, seed, Vectors::Graph, 10)))
+        .collect();
+    assert_eq!(before, after);
+    let mut writer = index.writer().unwrap();
+    assert!(
+        writer
+            .build_graphs(&options(200))
+            .unwrap()
+            .graphs
+            .is_empty()
+    );
+    assert!(index.audit().unwrap().problems.is_empty());
+}
+
+#[test]
+fn a_graph_is_collected_with_its_segment() {
+    let (folder, index) = with_graph(2_000);
+    let before = graph_files(folder.path());
+    let mut writer = index.writer().unwrap();
+    fill(&mut writer, 2_000..2_100);
+    writer.optimize().unwrap();
+    assert_eq!(graph_files(folder.path()), Vec::<PathBuf>::new());
+    assert_eq!(index.snapshot().unwrap().summary().unwrap().graphs, 0);
+    writer.build_graphs(&options(200)).unwrap();
+    let after = graph_files(folder.path());
+    assert!(after.len() == 1 && after != before);
+    assert_eq!(
+        ask(&index.snapshot().unwrap(), 1, Vectors::Graph, 10)
+            .plan
+            .vectors,
+        "graph"
+    );
+}
+
+#[test]
+fn a_damaged_graph_is_reported_not_used_and_built_anew() {
+    let (folder, index) = with_graph(300);
+    let expected = ids(&ask(&index.snapshot().unwrap(), 2, Vectors::Exact, 10));
+    drop(index);
+    let path = graph_files(folder.path()).remove(0);
+    let sound = std::fs::read(&path).unwrap();
+    let mut flipped = sound.clone();
+    flipped[13] ^= 1;
+    let cuts = [0, 3, 4, 5, 7, 8, 30, 100, sound.len() / 2, sound.len() - 1];
+    let mut broken: Vec<Vec<u8>> = cuts.iter().map(|&cut| sound[..cut].to_vec()).collect();
+    broken.push(flipped);
+    for bytes in broken {
+        std::fs::write(&path, &bytes).unwrap();
+        let index = Index::open(folder.path()).unwrap();
+        let snapshot = index.snapshot().unwrap();
+        let summary = snapshot.summary().unwrap();
+        assert_eq!(summary.graphs, 0);
+        assert!(matches!(summary.problems[..], [Problem::Graph { .. }]));
+        let response = ask(&snapshot, 2, Vectors::Graph, 10);
+        assert_eq!(response.plan.vectors, "exact");
+        assert_eq!(ids(&response), expected);
+        let problems = index.audit().unwrap().problems;
+        assert!(problems.iter().any(|p| matches!(p, Problem::Graph { .. })));
+
+        let mut writer = index.writer().unwrap();
+        let report = writer.build_graphs(&options(200)).unwrap();
+        assert_eq!(report.graphs.len(), 1);
+        let snapshot = index.snapshot().unwrap();
+        assert_eq!(snapshot.summary().unwrap().problems, []);
+        assert_eq!(ask(&snapshot, 2, Vectors::Graph, 10).plan.vectors, "graph");
+        assert!(index.audit().unwrap().problems.is_empty());
+    }
+}
+
+#[test]
+fn a_graph_with_a_damaged_body_is_found_by_the_audit_and_built_anew() {
+    let (folder, index) = with_graph(300);
+    drop(index);
+    let path = graph_files(folder.path()).remove(0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&path, &bytes).unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let problems = index.audit().unwrap().problems;
+    assert!(problems.iter().any(|p| matches!(p, Problem::Graph { .. })));
+    assert_eq!(
+        ask(&index.snapshot().unwrap(), 2, Vectors::Graph, 10)
+            .hits
+            .len(),
+        10
+    );
+    let mut writer = index.writer().unwrap();
+    assert_eq!(writer.build_graphs(&options(200)).unwrap().graphs.len(), 1);
+    assert!(index.audit().unwrap().problems.is_empty());
+}
