@@ -20,7 +20,7 @@ pub fn run(global: &Global, args: &IndexArgs) -> Result {
     let layout = Layout::for_paths(&paths, args.place.index.as_deref())?;
     let options = options(&args.files, global)?;
     if args.plan {
-        return plan(global, &layout, &options, args.json);
+        return plan(global, &layout, &paths, &options, args.json);
     }
     let index = context::open_or_create(global, &layout)?;
     let report = refresh(global, &index, &layout, &paths, &options)?;
@@ -128,7 +128,13 @@ fn list(what: &str, files: &[FileFailure]) {
     }
 }
 
-fn plan(global: &Global, layout: &Layout, options: &Options, json: bool) -> Result {
+fn plan(
+    global: &Global,
+    layout: &Layout,
+    paths: &[PathBuf],
+    options: &Options,
+    json: bool,
+) -> Result {
     let (encoder, catalogue);
     if Index::exists(&layout.index()) {
         let index = context::with_encoder(global, Index::open(&layout.index())?)?;
@@ -138,7 +144,7 @@ fn plan(global: &Global, layout: &Layout, options: &Options, json: bool) -> Resu
         encoder = context::chosen_encoder(global)?;
         catalogue = None;
     }
-    let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, options)?;
+    let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, paths, options)?;
     if json {
         let text = serde_json::to_string(&plan).map_err(std::io::Error::other)?;
         print(&format!("{text}\n"))?;
