@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kenning::encoder::Precision;
 
+/// Files larger than so many megabytes are passed over unless the command line says otherwise.
+const MAX_FILE_MB: u64 = 64;
+
 /// Find the passages that mean what you asked, in a folder of documents.
 #[derive(Debug, Parser)]
 #[command(name = "kenning", version, max_term_width = 100)]
@@ -121,11 +124,22 @@ pub struct FileArgs {
     #[arg(long)]
     pub no_ignore: bool,
     /// Pass over files larger than this many megabytes
-    #[arg(long, value_name = "MB", default_value_t = 64)]
+    #[arg(long, value_name = "MB", default_value_t = MAX_FILE_MB)]
     pub max_file_size: u64,
     /// Language of the documents, as in `de` [default: detected for each]
     #[arg(long, value_name = "CODE")]
     pub language: Option<String>,
+}
+
+impl Default for FileArgs {
+    fn default() -> Self {
+        FileArgs {
+            hidden: false,
+            no_ignore: false,
+            max_file_size: MAX_FILE_MB,
+            language: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -297,10 +311,13 @@ pub enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch an encoder
+    /// Fetch an encoder, and print its folder
     Pull {
         /// Its name on the Hugging Face hub
         name: String,
+        /// Print what it is as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Everything that decides an encoder's vectors
     Show {

@@ -18,6 +18,8 @@ pub enum Outcome {
     SomeFailed,
     /// The index is damaged.
     Damaged,
+    /// Something failed with this exit code, and it was said why.
+    Reported(u8),
 }
 
 impl Outcome {
@@ -28,6 +30,7 @@ impl Outcome {
             Outcome::Nothing => 1,
             Outcome::SomeFailed => 4,
             Outcome::Damaged => 3,
+            Outcome::Reported(code) => code,
         }
     }
 }
@@ -39,6 +42,8 @@ pub enum Failure {
     Indexer(IndexerError),
     /// A collection could not be read.
     Dataset(kenning_datasets::DatasetError),
+    /// A model is not on this machine.
+    NoModel { name: String },
     /// The command was not used as it is meant to be.
     Usage { message: String, hint: String },
     /// Standard output was closed: whoever reads has enough.
@@ -71,6 +76,7 @@ impl Failure {
         match self {
             Failure::Indexer(error) => error.to_string(),
             Failure::Dataset(error) => error.to_string(),
+            Failure::NoModel { name } => format!("the model {name} is not on this machine"),
             Failure::Usage { message, .. } => message.clone(),
             Failure::OutputClosed => String::new(),
             Failure::Stream(error) => format!("standard input or output failed: {error}"),
@@ -82,6 +88,7 @@ impl Failure {
         match self {
             Failure::Indexer(error) => error.hint(),
             Failure::Dataset(error) => error.hint(),
+            Failure::NoModel { name } => Some(format!("`kenning models pull {name}` fetches it")),
             Failure::Usage { hint, .. } => Some(hint.clone()),
             Failure::OutputClosed | Failure::Stream(_) => None,
         }

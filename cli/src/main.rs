@@ -1,13 +1,15 @@
 //! `kenning`: find the passages that mean what you asked, in a folder of documents.
 //!
 //! Reading order: `args` (the command line), `context` (flags resolved to open things), then one
-//! file a command under `commands`.
+//! file a command under `commands`; the prompt's pieces are under `repl`.
 
 mod args;
 mod commands;
 mod context;
 mod failure;
+mod interrupt;
 mod progress;
+mod repl;
 mod show;
 mod terminal;
 
@@ -51,7 +53,7 @@ fn run(cli: Cli) -> failure::Result {
         Some(Command::Optimize(place)) => commands::optimize::run(global, &place),
         Some(Command::Embed(args)) => commands::embed::run(global, &args),
         Some(Command::Eval(args)) => commands::eval::run(global, &args),
-        Some(Command::Models(args)) => commands::models::run(&args),
+        Some(Command::Models(args)) => commands::models::run(global, &args),
         Some(Command::Completions(args)) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "kenning", &mut script);

@@ -1,6 +1,6 @@
 //! Hits as lines of text or as JSON.
 
-use kenning::search::{Explanation, SearchHit, SearchResponse};
+use kenning::search::{Explanation, Passage, SearchHit, SearchResponse};
 use serde_json::{Value, json};
 
 use crate::terminal::{Style, one_line, width};
@@ -64,14 +64,10 @@ pub fn text(response: &SearchResponse) -> String {
 
 fn hit_text(hit: &SearchHit, style: Style, lines: &mut Vec<String>) {
     let number = format!("{:>2}", hit.rank);
-    for (place, passage) in hit.passages.iter().enumerate() {
-        let mut where_ = one_line(&hit.id);
-        where_ += &match passage.page {
-            Some(page) => format!(" p.{page}"),
-            None => format!(":{}-{}", passage.lines[0], passage.lines[1]),
-        };
+    for (nth, passage) in hit.passages.iter().enumerate() {
+        let where_ = place(&hit.id, passage);
         let heading = one_line(&passage.title);
-        if place == 0 {
+        if nth == 0 {
             let score = format!("{:.3}", hit.score);
             lines.push(format!(
                 "{}  {}  {}",
@@ -92,6 +88,52 @@ fn hit_text(hit: &SearchHit, style: Style, lines: &mut Vec<String>) {
     if let Some(explanation) = &hit.explanation {
         explain(explanation, hit.score, style, lines);
     }
+}
+
+/// Where a passage is, as in "notes/a.md:3-9".
+fn place(id: &str, passage: &Passage) -> String {
+    let id = one_line(id);
+    match passage.page {
+        Some(page) => format!("{id} p.{page}"),
+        None => format!("{id}:{}-{}", passage.lines[0], passage.lines[1]),
+    }
+}
+
+/// The whole best passage of a hit, with its line breaks.
+pub fn passage(hit: &SearchHit) -> String {
+    let style = Style::of_output();
+    let mut text = String::new();
+    for passage in &hit.passages {
+        text += &format!("{}\n", style.path(&place(&hit.id, passage)));
+        if !passage.title.is_empty() {
+            text += &format!("{}\n", style.bold(&one_line(&passage.title)));
+        }
+        text.push('\n');
+        for line in passage.text.trim_end().lines() {
+            text += &format!("{}\n", one_line(&line.replace('\t', "    ")));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// How a hit's score came about.
+pub fn explanation(hit: &SearchHit) -> String {
+    let style = Style::of_output();
+    let mut lines = vec![format!(
+        "{:>2}  {}",
+        hit.rank,
+        style.path(&one_line(&hit.id))
+    )];
+    match &hit.explanation {
+        Some(explanation) => explain(explanation, hit.score, style, &mut lines),
+        None => lines.push(format!(
+            "    the score {:.4} is the cosine of both passages",
+            hit.score
+        )),
+    }
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 fn explain(explanation: &Explanation, score: f32, style: Style, lines: &mut Vec<String>) {
@@ -149,10 +191,10 @@ fn marked(word: &str, at: usize, highlights: &[[usize; 2]], style: Style) -> Str
         .filter(|[from, to]| *from < end && *to > at)
     {
         let (from, to) = (from.max(done), to.min(end));
-        shown.push_str(&word[done - at..from - at]);
-        shown.push_str(&style.mark(&word[from - at..to - at]));
+        shown.push_str(&one_line(&word[done - at..from - at]));
+        shown.push_str(&style.mark(&one_line(&word[from - at..to - at])));
         done = to;
     }
-    shown.push_str(&word[done - at..]);
+    shown.push_str(&one_line(&word[done - at..]));
     shown
 }

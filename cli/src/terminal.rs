@@ -59,11 +59,16 @@ pub fn error(message: &str, hint: Option<&str>) {
     }
 }
 
-/// A text from outside, made safe to show: control characters, escape sequences among them, as
-/// spaces.
+/// A text from outside, made safe to show: control characters, escape sequences among them, and what
+/// turns the direction of writing, as spaces.
 pub fn one_line(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let breaks = |c| matches!(c, '\u{2028}' | '\u{2029}');
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| match c.is_control() || turns(c) || breaks(c) {
+            true => ' ',
+            false => c,
+        })
         .collect()
 }
 
@@ -74,6 +79,13 @@ pub struct Style {
 }
 
 impl Style {
+    /// The style of standard error.
+    pub fn of_talk() -> Self {
+        Style {
+            colour: io::stderr().is_terminal() && wants_colour(),
+        }
+    }
+
     /// The style of standard output.
     pub fn of_output() -> Self {
         Style {

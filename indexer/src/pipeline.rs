@@ -174,10 +174,9 @@ fn walk_all(
                         return Ok(walked);
                     }
                 }
-                Entry::Special(path) => walked.skipped.push(Failure {
-                    path: job.layout.id(&path),
-                    reason: "a link, pipe, socket or device".to_owned(),
-                }),
+                Entry::Special(path) => {
+                    walked.skipped.push(Failure::special(job.layout.id(&path)));
+                }
                 Entry::Unreadable { path, reason } => {
                     let path = path.unwrap_or_else(|| root.clone());
                     walked.failed.push(Failure {

@@ -1,5 +1,6 @@
 //! What an index run would do, without doing it.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use kenning::encoder::Encoder;
@@ -51,11 +52,13 @@ pub struct Plan {
 
 /// Reads and cuts everything that a run would, and embeds a small sample to measure the speed.
 ///
-/// `catalogue` is `None` where nothing has been indexed yet.
+/// `paths` are roots of the layout or paths below them; `catalogue` is `None` where nothing has been
+/// indexed yet.
 pub fn plan(
     encoder: &Encoder,
     catalogue: Option<&Catalogue>,
     layout: &Layout,
+    paths: &[PathBuf],
     options: &Options,
 ) -> Result<Plan> {
     let mut plan = Plan::default();
@@ -63,16 +66,20 @@ pub fn plan(
         extractor: &options.extractor,
         encoder,
     };
+    let dimension = encoder.spec().dimension;
     let mut sample = Vec::new();
     let mut sampled = 0;
     let heed = WalkOptions {
         hidden: options.hidden,
         no_ignore: options.no_ignore,
     };
-    for entry in layout.roots.iter().flat_map(|root| walk(root, heed)) {
+    for entry in paths.iter().flat_map(|root| walk(root, heed)) {
         let found = match entry {
             Entry::File(found) => found,
-            Entry::Special(_) => continue,
+            Entry::Special(path) => {
+                plan.skipped.push(Failure::special(layout.id(&path)));
+                continue;
+            }
             Entry::Unreadable { path, reason } => {
                 let path = path.map_or_else(String::new, |path| layout.id(&path));
                 plan.failed.push(Failure { path, reason });
@@ -88,8 +95,11 @@ pub fn plan(
             plan.unchanged += 1;
             continue;
         }
-        plan.to_read += 1;
-        match reader.read(id.clone(), found, known).content {
+        let content = reader.read(id.clone(), found, known).content;
+        if !matches!(content, Content::Unchanged(_)) {
+            plan.to_read += 1;
+        }
+        match content {
             Content::Unchanged(_) => plan.unchanged += 1,
             Content::Skipped(reason) => plan.skipped.push(Failure { path: id, reason }),
             Content::Failed(reason) | Content::Unreadable(reason) => {
@@ -97,6 +107,11 @@ pub fn plan(
             }
             Content::Documents { documents, .. } => {
                 for chunk in documents.into_iter().flat_map(|d| d.chunks) {
+                    if let Some(cache) = catalogue.map(Catalogue::embeddings)
+                        && cache.get(&cache.key(&chunk.input), dimension)?.is_some()
+                    {
+                        continue;
+                    }
                     plan.chunks += 1;
                     plan.tokens += chunk.input.len() as u64;
                     if sampled < SAMPLE_TOKENS {

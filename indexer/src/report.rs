@@ -36,6 +36,16 @@ pub struct Failure {
     pub reason: String,
 }
 
+impl Failure {
+    /// Something that is no file.
+    pub(crate) fn special(path: String) -> Self {
+        Failure {
+            path,
+            reason: "a link, pipe, socket or device".to_owned(),
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use kenning::Index;
 use kenning_indexer::{Catalogue, Failure as FileFailure, Job, Layout, Options, Report};
 
 use crate::args::{FileArgs, Global, IndexArgs};
-use crate::context;
 use crate::failure::{Outcome, Result};
 use crate::progress::{Indexing, bytes, seconds};
 use crate::terminal::{one_line, print, say};
+use crate::{context, interrupt};
 
 /// So many failures are shown; all are in the report that `--json` prints.
 const SHOWN: usize = 20;
@@ -21,7 +20,7 @@ pub fn run(global: &Global, args: &IndexArgs) -> Result {
     let layout = Layout::for_paths(&paths, args.place.index.as_deref())?;
     let options = options(&args.files, global)?;
     if args.plan {
-        return plan(global, &layout, &options, args.json);
+        return plan(global, &layout, &paths, &options, args.json);
     }
     let index = context::open_or_create(global, &layout)?;
     let report = refresh(global, &index, &layout, &paths, &options)?;
@@ -56,35 +55,22 @@ pub fn refresh(
     layout.save()?;
     let catalogue = Catalogue::open(&layout.catalogue(), index)?;
     let display = Indexing::new(global.quiet);
+    let (_meaning, cancel) = interrupt::indexing();
     let report = kenning_indexer::index(&Job {
         index,
         catalogue: &catalogue,
         layout,
         paths,
         options,
-        cancel: &interrupted(),
+        cancel: &cancel,
         progress: &|progress| display.show(progress),
     });
     display.finish();
     Ok(report?)
 }
 
-/// Set by Ctrl-C. A second Ctrl-C ends the program at once.
-fn interrupted() -> Arc<AtomicBool> {
-    let cancel = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&cancel);
-    // Where no handler can be set, Ctrl-C ends the program as it always did: nothing that was
-    // committed is lost.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        say("interrupted: finishing what is being embedded (once more to stop at once)");
-    });
-    cancel
-}
-
-fn outcome(report: &Report) -> Outcome {
+/// How a run ended.
+pub fn outcome(report: &Report) -> Outcome {
     if report.failed.is_empty() {
         Outcome::Done
     } else {
@@ -142,7 +128,13 @@ fn list(what: &str, files: &[FileFailure]) {
     }
 }
 
-fn plan(global: &Global, layout: &Layout, options: &Options, json: bool) -> Result {
+fn plan(
+    global: &Global,
+    layout: &Layout,
+    paths: &[PathBuf],
+    options: &Options,
+    json: bool,
+) -> Result {
     let (encoder, catalogue);
     if Index::exists(&layout.index()) {
         let index = context::with_encoder(global, Index::open(&layout.index())?)?;
@@ -152,7 +144,7 @@ fn plan(global: &Global, layout: &Layout, options: &Options, json: bool) -> Resu
         encoder = context::chosen_encoder(global)?;
         catalogue = None;
     }
-    let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, options)?;
+    let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, paths, options)?;
     if json {
         let text = serde_json::to_string(&plan).map_err(std::io::Error::other)?;
         print(&format!("{text}\n"))?;

@@ -235,9 +235,8 @@ fn best_of_walk<'a>(
     rows: &'a [(f32, u32)],
 ) -> impl Iterator<Item = (u32, f32)> + 'a {
     let mut seen = HashSet::new();
-    let rows = rows.iter().filter_map(move |&(score, row)| {
+    rows.iter().filter_map(move |&(score, row)| {
         let document = segment.documents.of_row(row)?;
         seen.insert(document).then_some((document, score))
-    });
-    rows
+    })
 }

@@ -103,8 +103,8 @@ fn copies_enter_once_and_are_all_found() {
     let column = column(&vectors);
     let (adjacency, graph) = built(&column);
     assert_eq!(adjacency.members, (0..10).collect::<Vec<_>>());
-    for i in 0..10 {
-        let found = walk(&graph, &column, &Query::new(&vectors[i]), 10, &|_| true);
+    for (i, vector) in vectors.iter().enumerate().take(10) {
+        let found = walk(&graph, &column, &Query::new(vector), 10, &|_| true);
         let rows: HashSet<u32> = found.rows.iter().map(|(_, row)| *row).collect();
         assert_eq!(rows.len(), 3_000);
         let mut first = found.rows[..300].iter();

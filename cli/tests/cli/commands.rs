@@ -1,0 +1,199 @@
+//! The other commands.
+
+use crate::bench::{Bench, model, paths, sections};
+
+fn three() -> Bench {
+    let [ants, bees, cats] = ["ants", "bees", "cats"].map(|word| sections(&[word]));
+    Bench::indexed(&[("a.md", &ants), ("sub/b.md", &bees), ("sub/c.md", &cats)])
+}
+
+#[test]
+fn embed_prints_one_object_a_line() {
+    let bench = Bench::empty();
+    let model = model();
+    let model = model.to_str().unwrap();
+    let done = bench.feed(
+        &["embed", "--json", "--model", model],
+        "search\nCafé naïve — über 3.14!\n\nlast",
+    );
+    assert_eq!(done.code, 0, "{done:?}");
+    let lines: Vec<serde_json::Value> = done
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let texts: Vec<&str> = lines
+        .iter()
+        .map(|line| line["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, ["search", "Café naïve — über 3.14!", "", "last"]);
+    assert_eq!(lines[0]["tokens"], 3);
+    for line in &lines {
+        let vector = line["embedding"].as_array().unwrap();
+        let square: f64 = vector.iter().map(|x| x.as_f64().unwrap().powi(2)).sum();
+        assert!(vector.len() == 32 && (square - 1.0).abs() < 1e-5);
+    }
+    let alone = bench.feed(&["embed", "--model", model], "search\n");
+    assert_eq!(alone.out.lines().next(), done.out.lines().next());
+}
+
+#[test]
+fn similar_finds_others_and_names_what_is_not_there() {
+    let bench = three();
+    let answer = bench.run(&["similar", "a.md", "--json"]).json();
+    let mut found = paths(&answer);
+    found.sort_unstable();
+    assert_eq!(found, ["sub/b.md", "sub/c.md"]);
+    let at = bench
+        .run(&["similar", "sub/b.md:3", "-n", "1", "--json"])
+        .json();
+    assert_eq!(at["hits"].as_array().unwrap().len(), 1);
+    bench.run(&["similar", "no.md"]).assert_error(2, "no.md");
+    bench.run(&["similar", "a.md:999"]).assert_error(2, "999");
+}
+
+#[test]
+fn remove_takes_files_and_folders_out() {
+    let bench = three();
+    let done = bench.run(&["remove", "sub"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let count = |query| bench.keyword(query)["hits"].as_array().unwrap().len();
+    assert_eq!((count("ants"), count("bees"), count("cats")), (1, 0, 0));
+    bench.run(&["remove", "sub"]).assert_error(3, "sub");
+    bench
+        .run(&["remove", "nowhere.md"])
+        .assert_error(3, "nowhere.md");
+    assert_eq!(count("ants"), 1);
+}
+
+#[test]
+fn status_tells_what_is_there() {
+    let bench = three();
+    let status = bench.run(&["status", "--json"]).json();
+    assert_eq!(status["index"]["documents"], 3);
+    assert_eq!(status["index"]["formats"]["Markdown"], 3);
+    assert_eq!(status["roots"][0], bench.folder().to_str().unwrap());
+    assert_eq!(status["model"]["dimension"], 32);
+    assert!(status["disk_bytes"].as_u64().unwrap() > 0);
+    let text = bench.run(&["status"]).out;
+    assert!(
+        text.contains("documents  3 (Markdown 3)") && text.contains("all embedded"),
+        "{text}"
+    );
+    Bench::empty().run(&["status"]).assert_error(3, "no index");
+}
+
+#[test]
+fn optimize_leaves_one_segment_and_the_same_answers() {
+    let bench = three();
+    bench.write("d.md", sections(&["dogs"]));
+    bench.index();
+    std::fs::remove_file(bench.folder().join("a.md")).unwrap();
+    bench.index();
+    let before = bench.keyword("dogs");
+    let done = bench.run(&["optimize"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let index = bench.run(&["status", "--json"]).json()["index"].clone();
+    assert_eq!(
+        (&index["segments"], &index["deleted_rows"]),
+        (&1.into(), &0.into()),
+        "{index}"
+    );
+    assert_eq!(paths(&bench.keyword("dogs")), paths(&before));
+    assert_eq!(bench.index()["embedded"], 0);
+}
+
+#[test]
+fn doctor_finds_a_damaged_file_and_repair_rebuilds_the_catalogue() {
+    let bench = three();
+    assert_eq!(bench.run(&["doctor"]).code, 0);
+    std::fs::remove_dir_all(bench.folder().join(".kenning/catalogue")).unwrap();
+    let repaired = bench.run(&["doctor", "--repair"]);
+    assert_eq!(repaired.code, 0, "{repaired:?}");
+    let report = bench.index();
+    assert_eq!(
+        (&report["documents"], &report["added"]),
+        (&3.into(), &0.into()),
+        "{report}"
+    );
+    let files = std::fs::read_dir(bench.folder().join(".kenning/index")).unwrap();
+    let store = files.map(|entry| entry.unwrap().path());
+    let store = store
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "store"))
+        .unwrap();
+    let mut bytes = std::fs::read(&store).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&store, bytes).unwrap();
+    let done = bench.run(&["doctor"]);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert!(
+        done.out.contains("problem: ") && done.talk.contains("hint: "),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn completions_are_scripts() {
+    let bench = Bench::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let done = bench.run(&["completions", shell]);
+        assert!(done.code == 0 && done.out.contains("kenning"), "{shell}");
+    }
+    assert_eq!(bench.run(&["completions", "tcl"]).code, 2);
+}
+
+#[test]
+fn models_are_listed_and_shown() {
+    let bench = Bench::empty();
+    let empty = bench.run(&["models", "list"]);
+    assert!(
+        empty.code == 0 && empty.out.is_empty() && empty.talk.contains("hint: "),
+        "{empty:?}"
+    );
+    assert_eq!(
+        bench.run(&["models", "list", "--json"]).json(),
+        serde_json::json!([])
+    );
+    let cached = bench.home().join(".cache/kenning/models/tiny/bert");
+    copy(&model(), &cached);
+    let listed = bench.run(&["models", "list", "--json"]).json();
+    assert_eq!(listed[0]["name"], "tiny/bert");
+    assert_eq!(listed[0]["problem"], serde_json::Value::Null);
+    assert!(bench.run(&["models", "list"]).out.starts_with("tiny/bert "));
+    let shown = bench.run(&["models", "show", "tiny/bert", "--json"]).json();
+    assert_eq!(
+        (&shown["dimension"], &shown["architecture"]),
+        (&32.into(), &"bert".into())
+    );
+    let text = bench.run(&["models", "show", "tiny/bert"]).out;
+    assert!(
+        text.contains("dimensions    32") && text.contains("pooling       mean"),
+        "{text}"
+    );
+    let pulled = bench.run(&["models", "pull", "tiny/bert"]);
+    assert_eq!(
+        pulled.out.trim_end(),
+        cached.to_str().unwrap(),
+        "{pulled:?}"
+    );
+    bench
+        .run(&["models", "show", "tiny/other"])
+        .assert_error(3, "tiny/other");
+    bench
+        .run(&["models", "pull", "tiny/other"])
+        .assert_error(3, "tiny/other");
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The real program in temporary folders, with a tiny encoder of random weights: its vectors mean
+//! nothing, everything else is as with a real one.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod commands;
+mod indexing;
+mod output;
+mod repl;
+mod searching;
