@@ -1,121 +1,123 @@
-//! `kenning models`: the encoders on this machine.
+//! `kenning models`: encoders on this machine, and how they come here.
 
-use std::path::PathBuf;
+use kenning::models::{DEFAULT_MODEL, ModelInfo, ModelStore, inspect};
 
-use indicatif::HumanBytes;
-use kenning::models::{Installed, ModelInfo, ModelStore, inspect};
-use serde_json::json;
-
-use crate::args::{ModelsArgs, ModelsCommand};
+use crate::args::{Global, ModelsArgs, ModelsCommand};
 use crate::failure::{Failure, Outcome, Result};
-use crate::progress::Download;
-use crate::terminal::{Style, one_line, print, say};
+use crate::progress::{Download, bytes};
+use crate::terminal::{one_line, print, say};
 
-/// Lists, fetches and describes encoders.
-pub fn run(args: &ModelsArgs) -> Result {
+pub fn run(global: &Global, args: &ModelsArgs) -> Result {
     let store = ModelStore::from_env()?;
     match &args.command {
-        ModelsCommand::List { json } => list(&store, *json),
-        ModelsCommand::Pull { name } => pull(&store, name),
+        ModelsCommand::List { json } => list(global, &store, *json),
+        ModelsCommand::Pull { name, json } => pull(global, &store, name, *json),
         ModelsCommand::Show { name, json } => show(&store, name, *json),
     }
 }
 
-fn list(store: &ModelStore, as_json: bool) -> Result {
-    let models = store.list()?;
-    if as_json {
-        print(&format!("{}\n", json!(models)))?;
-    } else if models.is_empty() {
-        say("no model is on this machine; `kenning models pull all-MiniLM-L6-v2` fetches one");
-    } else {
-        print(&models.iter().map(line).collect::<String>())?;
+fn list(global: &Global, store: &ModelStore, json: bool) -> Result {
+    let found = store.list()?;
+    if json {
+        return print_json(&found);
     }
-    Ok(if models.is_empty() {
-        Outcome::Nothing
-    } else {
-        Outcome::Done
-    })
+    if found.is_empty() && !global.quiet {
+        say("no models on this machine");
+        say(&format!(
+            "hint: `kenning models pull {DEFAULT_MODEL}` fetches the default"
+        ));
+    }
+    let width = found
+        .iter()
+        .map(|model| model.name.len())
+        .max()
+        .unwrap_or(0);
+    for model in &found {
+        let size = bytes(model.bytes);
+        let folder = one_line(&model.folder.display().to_string());
+        print(&format!("{:width$}  {size:>10}  {folder}\n", model.name))?;
+        if let Some(problem) = &model.problem {
+            print(&format!(
+                "{:width$}  cannot be loaded: {}\n",
+                "",
+                one_line(problem)
+            ))?;
+        }
+    }
+    Ok(Outcome::Done)
 }
 
-fn line(model: &Installed) -> String {
-    let style = Style::of_output();
-    let bytes = HumanBytes(model.bytes).to_string();
-    let note = match &model.problem {
-        Some(problem) => format!("  cannot be used: {}", one_line(problem)),
-        None => String::new(),
-    };
-    let folder = style.path(&one_line(&model.folder.display().to_string()));
-    format!(
-        "{}  {bytes}  {folder}{}\n",
-        style.bold(&one_line(&model.name)),
-        style.dim(&note)
-    )
-}
-
-fn pull(store: &ModelStore, name: &str) -> Result {
-    let mut download = Download::new(false);
+fn pull(global: &Global, store: &ModelStore, name: &str, json: bool) -> Result {
+    let here = store.find(name)?.is_some();
+    let mut download = Download::new(global.quiet);
     let folder = store.fetch(name, &mut |progress| download.show(&progress));
     download.finish();
-    print(&format!("{}\n", folder?.display()))?;
-    Ok(Outcome::Done)
-}
-
-fn show(store: &ModelStore, name: &str, as_json: bool) -> Result {
-    let info = inspect(&on_this_machine(store, name)?)?;
-    if as_json {
-        print(&format!("{}\n", json!(info)))?;
-    } else {
-        print(&description(&info))?;
+    let info = inspect(&folder?)?;
+    if json {
+        return print_json(&info);
     }
+    if !global.quiet {
+        let done = if here { "is here already" } else { "fetched" };
+        say(&format!("{} {done}: {}", one_line(name), bytes(info.bytes)));
+    }
+    print(&format!(
+        "{}\n",
+        one_line(&info.folder.display().to_string())
+    ))?;
     Ok(Outcome::Done)
 }
 
-/// The model's folder. It is not fetched: to look is not to load.
-fn on_this_machine(store: &ModelStore, name: &str) -> Result<PathBuf> {
-    store.find(name)?.ok_or_else(|| {
-        Failure::usage(
-            format!("the model {name} is not on this machine"),
-            format!("fetch it with `kenning models pull {name}`"),
-        )
-    })
+fn show(store: &ModelStore, name: &str, json: bool) -> Result {
+    let Some(folder) = store.find(name)? else {
+        return Err(Failure::NoModel {
+            name: name.to_owned(),
+        });
+    };
+    let info = inspect(&folder)?;
+    if json {
+        return print_json(&info);
+    }
+    print(&text(&info))?;
+    Ok(Outcome::Done)
 }
 
-fn description(info: &ModelInfo) -> String {
+fn print_json(value: &impl serde::Serialize) -> Result {
+    let text = serde_json::to_string(value).map_err(std::io::Error::other)?;
+    print(&format!("{text}\n"))?;
+    Ok(Outcome::Done)
+}
+
+fn text(info: &ModelInfo) -> String {
     let spec = &info.spec;
-    let quoted = |prompt: &str| {
-        if prompt.is_empty() {
-            "none".into()
-        } else {
-            format!("{prompt:?}")
-        }
+    let prompt = |text: &str| match text {
+        "" => "none".to_owned(),
+        text => format!("{text:?}"),
     };
-    let lines = [
-        ("folder", info.folder.display().to_string()),
-        ("size", HumanBytes(info.bytes).to_string()),
-        (
-            "architecture",
-            format!("{}, {}", spec.architecture, spec.settings),
-        ),
-        (
-            "parameters",
-            format!("{:.1} million", info.parameters as f64 / 1e6),
-        ),
-        ("dimension", spec.dimension.to_string()),
-        ("token limit", spec.max_tokens.to_string()),
-        ("pooling", spec.pooling.name().to_owned()),
-        ("query prompt", quoted(&spec.query_prompt)),
-        ("passage prompt", quoted(&spec.passage_prompt)),
-        ("weights", format!("sha256 {}", spec.weights_sha256)),
-        ("tokenizer", format!("sha256 {}", spec.tokenizer_sha256)),
-        ("fingerprint", info.fingerprint.clone()),
-    ];
-    let style = Style::of_output();
-    let line = |(name, value): (&str, String)| {
-        format!(
-            "{} {}\n",
-            style.dim(&format!("{name:<14}")),
-            one_line(&value)
-        )
-    };
-    lines.into_iter().map(line).collect()
+    format!(
+        "model         {}\n\
+         folder        {}\n\
+         architecture  {}\n\
+         dimensions    {}\n\
+         tokens        {} at once\n\
+         pooling       {}\n\
+         normalised    {}\n\
+         prompts       query {}, passage {}\n\
+         parameters    {:.1} million\n\
+         size          {}\n\
+         weights       sha256 {}\n\
+         fingerprint   {}\n",
+        one_line(&spec.model),
+        one_line(&info.folder.display().to_string()),
+        one_line(&spec.architecture),
+        spec.dimension,
+        spec.max_tokens,
+        spec.pooling.name(),
+        if spec.normalise { "yes" } else { "no" },
+        prompt(&spec.query_prompt),
+        prompt(&spec.passage_prompt),
+        info.parameters as f64 / 1e6,
+        bytes(info.bytes),
+        spec.weights_sha256,
+        info.fingerprint,
+    )
 }
