@@ -216,7 +216,10 @@ impl<'a> Reader<'a> {
             }
             b'*' => {
                 self.decode();
-                if !matches!(self.group.target, Target::Fonts | Target::Styles)
+                // Elsewhere than at the start of a group it marks no destination.
+                let starts = bytes[..at - 1].trim_ascii_end().ends_with(b"{");
+                if starts
+                    && !matches!(self.group.target, Target::Fonts | Target::Styles)
                     && !is_shown_destination(&bytes[at + 1..])
                 {
                     self.group.target = Target::Nowhere;

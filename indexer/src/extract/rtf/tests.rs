@@ -48,3 +48,12 @@ fn broken_files_are_read_as_far_as_they_go() {
     let deep = format!("{{\\rtf1 {}deep", "{".repeat(100_000));
     assert_eq!(text(deep.as_bytes()), "deep");
 }
+
+/// Seen in files of StarWriter: a star before a control word in the middle of a group.
+#[test]
+fn a_star_inside_of_a_group_hides_nothing() {
+    assert_eq!(
+        text(br"{\rtf1 {\b0\*\cs7\cf0 The quick brown fox}}"),
+        "The quick brown fox"
+    );
+}
