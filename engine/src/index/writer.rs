@@ -85,7 +85,7 @@ impl IndexWriter {
     /// is a delete and a merge starts before the next commit, the delete is lost; if it is not yet
     /// committed, it can become visible. So the first operation is always a delete of nobody.
     fn burn_opstamp(&self) {
-        let _ = self.id_term(NOBODY);
+        self.inner.delete_term(self.id_term(NOBODY));
     }
 
     fn id_term(&self, id: &str) -> Term {
