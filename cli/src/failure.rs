@@ -16,6 +16,8 @@ pub enum Outcome {
     Nothing,
     /// Done, but some files failed.
     SomeFailed,
+    /// Ctrl-C ended it early; what was done is kept.
+    Interrupted,
     /// The index is damaged.
     Damaged,
     /// Something failed with this exit code, and it was said why.
@@ -29,6 +31,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Nothing => 1,
             Outcome::SomeFailed => 4,
+            Outcome::Interrupted => 130,
             Outcome::Damaged => 3,
             Outcome::Reported(code) => code,
         }
