@@ -69,6 +69,9 @@ impl Failure {
         match self {
             Failure::Usage { .. } => 2,
             Failure::Indexer(IndexerError::Engine(kenning::Error::Query(_))) => 2,
+            Failure::Indexer(IndexerError::NoSuchPath { .. } | IndexerError::NotIndexed { .. }) => {
+                2
+            }
             Failure::OutputClosed => 0,
             _ => 3,
         }
