@@ -13,7 +13,7 @@ const MAX_FILE_MB: u64 = 64;
 #[command(name = "kenning", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 found or done, 1 nothing found, 2 wrong usage, \
-    3 a problem with the index or the model, 4 done, but some files failed."
+    3 a problem with the index or the model, 4 done, but some files failed, 130 interrupted."
 )]
 pub struct Cli {
     /// What to do; without it, on a terminal, the interactive prompt.
@@ -65,7 +65,7 @@ pub enum Command {
     Index(IndexArgs),
     /// Search an index
     Search(SearchArgs),
-    /// The interactive prompt
+    /// The interactive prompt; in a pipe, questions from standard input, one a line
     Repl(WhereArgs),
     /// Find what is similar to a passage of an indexed file
     Similar(SimilarArgs),

@@ -16,6 +16,8 @@ pub enum Outcome {
     Nothing,
     /// Done, but some files failed.
     SomeFailed,
+    /// Ctrl-C ended it early; what was done is kept.
+    Interrupted,
     /// The index is damaged.
     Damaged,
     /// Something failed with this exit code, and it was said why.
@@ -29,6 +31,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Nothing => 1,
             Outcome::SomeFailed => 4,
+            Outcome::Interrupted => 130,
             Outcome::Damaged => 3,
             Outcome::Reported(code) => code,
         }
@@ -66,6 +69,9 @@ impl Failure {
         match self {
             Failure::Usage { .. } => 2,
             Failure::Indexer(IndexerError::Engine(kenning::Error::Query(_))) => 2,
+            Failure::Indexer(IndexerError::NoSuchPath { .. } | IndexerError::NotIndexed { .. }) => {
+                2
+            }
             Failure::OutputClosed => 0,
             _ => 3,
         }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use kenning::models::Progress as Fetch;
 use kenning_indexer::Progress;
 
@@ -13,6 +13,8 @@ use crate::terminal::{one_line, say};
 
 /// A pipe gets a line this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// What is left is estimated from here on.
+const LEFT_AFTER: Duration = Duration::from_secs(3);
 
 fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
@@ -66,6 +68,29 @@ impl Download {
     pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows on a terminal that something is being done, until it is dropped.
+pub struct Working(Option<ProgressBar>);
+
+impl Working {
+    /// Shows `what` is being done.
+    pub fn new(quiet: bool, what: &'static str) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !quiet;
+        Working(terminal.then(|| {
+            let spinner = bar("{spinner} {msg} {elapsed}");
+            spinner.set_message(what);
+            spinner
+        }))
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.0 {
+            spinner.finish_and_clear();
         }
     }
 }
@@ -124,13 +149,12 @@ impl Indexing {
             let speed = progress.tokens as f64 / progress.embedding.as_secs_f64().max(1e-3);
             text += &format!("  {speed:.0} tokens/s");
         }
-        if !progress.walking && progress.bytes_done > 0 {
-            let share = progress.bytes_done as f64 / progress.bytes_total.max(1) as f64;
-            let left = self.begun.elapsed().as_secs_f64() * (1.0 / share - 1.0);
-            text += &format!(
-                "  {} left",
-                HumanDuration(Duration::from_secs_f64(left.max(0.0)))
-            );
+        let share = progress.bytes_done as f64 / progress.bytes_total.max(1) as f64;
+        let spent = self.begun.elapsed();
+        // The first files tell nothing about the rest.
+        if !progress.walking && share > 0.02 && spent > LEFT_AFTER {
+            let left = spent.as_secs_f64() * (1.0 / share - 1.0);
+            text += &format!("  {} left", seconds(left.max(0.0)));
         }
         text
     }

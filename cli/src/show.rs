@@ -3,7 +3,10 @@
 use kenning::search::{Explanation, Passage, SearchHit, SearchResponse};
 use serde_json::{Value, json};
 
-use crate::terminal::{Style, one_line, width};
+use crate::terminal::{Style, is_interactive, one_line, width};
+
+/// Longer lines are hard to read.
+const MOST_COLUMNS: usize = 100;
 
 /// The response as the JSON object that scripts rely on.
 pub fn json(response: &SearchResponse) -> Value {
@@ -69,8 +72,10 @@ fn hit_text(hit: &SearchHit, style: Style, lines: &mut Vec<String>) {
         let heading = one_line(&passage.title);
         if nth == 0 {
             let score = format!("{:.3}", hit.score);
+            let fits = console::measure_text_width(&where_) + score.len() + 6 <= width();
+            let gap = if fits { "  " } else { "\n    " };
             lines.push(format!(
-                "{}  {}  {}",
+                "{}  {}{gap}{}",
                 style.bold(&number),
                 style.path(&where_),
                 style.dim(&score)
@@ -81,7 +86,12 @@ fn hit_text(hit: &SearchHit, style: Style, lines: &mut Vec<String>) {
         if !heading.is_empty() {
             lines.push(format!("    {}", style.bold(&heading)));
         }
-        for line in wrap(&passage.snippet, &passage.highlights, width() - 4, style) {
+        for line in wrap(
+            &passage.snippet,
+            &passage.highlights,
+            width().min(MOST_COLUMNS) - 4,
+            style,
+        ) {
             lines.push(format!("    {line}"));
         }
     }
@@ -110,11 +120,22 @@ pub fn passage(hit: &SearchHit) -> String {
         }
         text.push('\n');
         for line in passage.text.trim_end().lines() {
-            text += &format!("{}\n", one_line(&line.replace('\t', "    ")));
+            let line = one_line(&line.replace('\t', "    "));
+            for line in fitted(&line, width()) {
+                text += &format!("{line}\n");
+            }
         }
         text.push('\n');
     }
     text
+}
+
+/// A line as it is; on a terminal broken at spaces, where that would break it anywhere.
+pub fn fitted(line: &str, columns: usize) -> Vec<String> {
+    if !is_interactive() || console::measure_text_width(line) <= columns {
+        return vec![line.to_owned()];
+    }
+    wrap(line, &[], columns, Style::of_output())
 }
 
 /// How a hit's score came about.
@@ -168,7 +189,9 @@ fn wrap(text: &str, highlights: &[[usize; 2]], width: usize, style: Style) -> Ve
     for word in text.split_inclusive(' ') {
         let columns = console::measure_text_width(word.trim_end());
         if used > 0 && used + columns > width {
-            lines.push(std::mem::take(&mut line));
+            // A space at the edge would make the terminal break the line once more.
+            lines.push(line.trim_end().to_owned());
+            line.clear();
             used = 0;
         }
         line.push_str(&marked(word, at, highlights, style));
@@ -176,7 +199,7 @@ fn wrap(text: &str, highlights: &[[usize; 2]], width: usize, style: Style) -> Ve
         at += word.len();
     }
     if !line.is_empty() {
-        lines.push(line);
+        lines.push(line.trim_end().to_owned());
     }
     lines
 }

@@ -27,6 +27,14 @@ pub fn width() -> usize {
     }
 }
 
+/// Lines of the terminal; 24 where there is none.
+pub fn height() -> usize {
+    match console::Term::stdout().size_checked() {
+        Some((lines, _)) => usize::from(lines),
+        None => 24,
+    }
+}
+
 /// Writes data to standard output.
 pub fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())

@@ -16,9 +16,11 @@ use crate::pipeline::{Job, Shared, Walked};
 use crate::prepare::{Chunked, Content, Prepared};
 use crate::report::{Failure, Report};
 
-/// Chunks are embedded once so many tokens are waiting: enough for full batches, little enough that
-/// progress is seen.
-const BATCH_TOKENS: usize = 24_000;
+/// Chunks are embedded once so many tokens are waiting: enough for full batches on many cores, little
+/// enough that progress is seen and an interruption heeded, also on a slow machine.
+const BATCH_TOKENS: std::ops::RangeInclusive<usize> = 2_000..=24_000;
+/// Between these, as many as take about so long.
+const BATCH_SECONDS: f64 = 2.0;
 /// Documents wait no longer than this to be searchable.
 const COMMIT_EVERY: Duration = Duration::from_secs(20);
 
@@ -30,6 +32,8 @@ pub struct Run<'a> {
     report: Report,
     /// File states that belong to the next commit.
     changes: BTreeMap<String, Option<FileState>>,
+    /// Tokens that are embedded at once; see [`BATCH_SECONDS`].
+    batch_tokens: usize,
     /// Whether there is anything to commit.
     dirty: bool,
     committed: Instant,
@@ -44,6 +48,7 @@ impl<'a> Run<'a> {
             encoder,
             report: Report::default(),
             changes: BTreeMap::new(),
+            batch_tokens: *BATCH_TOKENS.start(),
             dirty: false,
             committed: Instant::now(),
         }
@@ -74,7 +79,7 @@ impl<'a> Run<'a> {
                 tokens += file.tokens();
                 waiting.push(file);
             }
-            if full || tokens >= BATCH_TOKENS {
+            if full || tokens >= self.batch_tokens {
                 self.store(std::mem::take(&mut waiting), shared)?;
                 tokens = 0;
                 if self.committed.elapsed() >= COMMIT_EVERY {
@@ -95,6 +100,11 @@ impl<'a> Run<'a> {
         let embedding = begun.elapsed();
         self.report.embedding_seconds += embedding.as_secs_f64();
         self.report.tokens += tokens;
+        if tokens > 0 {
+            let speed = tokens as f64 / embedding.as_secs_f64().max(1e-6);
+            let (least, most) = BATCH_TOKENS.into_inner();
+            self.batch_tokens = ((speed * BATCH_SECONDS) as usize).clamp(least, most);
+        }
         let mut embedded = embedded.into_iter();
         for file in files {
             let chunks = file.chunks();

@@ -8,7 +8,7 @@ use kenning_indexer::{Catalogue, Failure as FileFailure, Job, Layout, Options, R
 
 use crate::args::{FileArgs, Global, IndexArgs};
 use crate::failure::{Outcome, Result};
-use crate::progress::{Indexing, bytes, seconds};
+use crate::progress::{Indexing, Working, bytes, seconds};
 use crate::terminal::{one_line, print, say};
 use crate::{context, interrupt};
 
@@ -71,7 +71,9 @@ pub fn refresh(
 
 /// How a run ended.
 pub fn outcome(report: &Report) -> Outcome {
-    if report.failed.is_empty() {
+    if report.interrupted {
+        Outcome::Interrupted
+    } else if report.failed.is_empty() {
         Outcome::Done
     } else {
         Outcome::SomeFailed
@@ -102,8 +104,14 @@ pub fn summarise(report: &Report, global: &Global) {
     if report.embedded > 0 {
         let speed = report.tokens as f64 / report.embedding_seconds.max(1e-3);
         say(&format!(
-            "{} chunks embedded ({} tokens, {speed:.0} tokens/s), {} known; the index has {} documents, {} chunks",
-            report.embedded, report.tokens, report.reused, report.documents, report.chunks
+            "{} chunks embedded ({} tokens, {speed:.0} tokens/s), {} known",
+            report.embedded, report.tokens, report.reused
+        ));
+    }
+    if work > 0 {
+        say(&format!(
+            "the index has {} documents in {} chunks",
+            report.documents, report.chunks
         ));
     }
     list("failed", &report.failed);
@@ -144,7 +152,9 @@ fn plan(
         encoder = context::chosen_encoder(global)?;
         catalogue = None;
     }
+    let working = Working::new(global.quiet, "reading the files and measuring the speed");
     let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, paths, options)?;
+    drop(working);
     if json {
         let text = serde_json::to_string(&plan).map_err(std::io::Error::other)?;
         print(&format!("{text}\n"))?;

@@ -9,7 +9,11 @@ use crate::args::StatusArgs;
 use crate::context;
 use crate::failure::{Outcome, Result};
 use crate::progress::bytes;
-use crate::terminal::{one_line, print};
+use crate::show::fitted;
+use crate::terminal::{one_line, print, width};
+
+/// Columns for the names of what is told.
+const NAMES: usize = 11;
 
 pub fn run(args: &StatusArgs) -> Result {
     let (layout, index) = context::open_index(&args.place)?;
@@ -35,53 +39,56 @@ pub fn run(args: &StatusArgs) -> Result {
 pub fn describe(layout: &Layout, index: &Index) -> Result<String> {
     let summary = index.snapshot()?.summary()?;
     let spec = &index.spec().encoder;
-    let mut lines = text(layout, &summary, layout.disk_bytes());
-    lines += &format!(
-        "model      {} ({}, {} dimensions, {} tokens at once)\n",
-        one_line(&spec.model),
-        spec.architecture,
-        spec.dimension,
-        spec.max_tokens
+    let mut text = String::new();
+    let model = format!(
+        "{} ({}, {} dimensions, {} tokens at once)",
+        spec.model, spec.architecture, spec.dimension, spec.max_tokens
     );
-    Ok(lines)
+    let lines = lines(layout, &summary).into_iter();
+    for (name, value) in lines.chain([("model", model)]) {
+        let room = width().saturating_sub(NAMES).max(NAMES);
+        for (nth, line) in fitted(&one_line(&value), room).iter().enumerate() {
+            let name = if nth == 0 { name } else { "" };
+            text += &format!("{name:NAMES$}{line}\n");
+        }
+    }
+    Ok(text)
 }
 
-fn text(layout: &Layout, summary: &Summary, disk: u64) -> String {
-    let roots: Vec<String> = layout
-        .roots
-        .iter()
-        .map(|r| one_line(&r.display().to_string()))
-        .collect();
-    let formats: Vec<String> = summary
-        .formats
-        .iter()
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    let coverage = if summary.document_tokens == summary.embedded_tokens {
+fn lines(layout: &Layout, summary: &Summary) -> [(&'static str, String); 9] {
+    let roots = layout.roots.iter().map(|root| root.display().to_string());
+    let formats = summary.formats.iter();
+    let formats = formats.map(|(name, count)| format!("{name} {count}"));
+    let formats = formats.collect::<Vec<_>>().join(", ");
+    let (tokens, embedded) = (summary.document_tokens, summary.embedded_tokens);
+    let coverage = if tokens == embedded {
         "all embedded".to_owned()
     } else {
-        format!("only {} embedded", summary.embedded_tokens)
+        format!("only {embedded} embedded")
     };
-    format!(
-        "index      {}\n\
-         indexed    {}\n\
-         documents  {} ({})\n\
-         chunks     {}\n\
-         tokens     {} in the documents, {coverage}\n\
-         segments   {}, {} deleted rows\n\
-         facts      path, ext, {}\n\
-         disk       {}\n\
-         commit     {}\n",
-        one_line(&layout.folder.display().to_string()),
-        roots.join(", "),
-        summary.documents,
-        formats.join(", "),
-        summary.chunks,
-        summary.document_tokens,
-        summary.segments,
-        summary.deleted_rows,
-        one_line(&summary.facts.join(", ")),
-        bytes(disk),
-        summary.generation,
-    )
+    let facts = ["path", "ext"].into_iter();
+    let facts = facts.chain(summary.facts.iter().map(String::as_str));
+    [
+        ("index", layout.folder.display().to_string()),
+        ("indexed", roots.collect::<Vec<_>>().join(", ")),
+        (
+            "documents",
+            match summary.documents {
+                0 => "0".to_owned(),
+                documents => format!("{documents} ({formats})"),
+            },
+        ),
+        ("chunks", summary.chunks.to_string()),
+        ("tokens", format!("{tokens} in the documents, {coverage}")),
+        (
+            "segments",
+            format!(
+                "{}, {} deleted rows",
+                summary.segments, summary.deleted_rows
+            ),
+        ),
+        ("facts", facts.collect::<Vec<_>>().join(", ")),
+        ("disk", bytes(layout.disk_bytes())),
+        ("commit", summary.generation.to_string()),
+    ]
 }

@@ -10,10 +10,16 @@ use crate::args::{FileArgs, Global};
 use crate::commands::{index, search, similar, status};
 use crate::failure::{Failure, Outcome, Result};
 use crate::terminal::{Style, one_line, print, say};
-use crate::{interrupt, show};
+use crate::{interrupt, show, terminal};
 
 /// Formats whose lines in the index are those of the file.
 const LINES_OF_THE_FILE: [&str; 4] = ["text", "Markdown", "reStructuredText", "source code"];
+
+/// A hit takes about so many lines of a terminal.
+const LINES_OF_A_HIT: usize = 7;
+
+/// So many characters of the filter stand in the prompt.
+const FILTER_SHOWN: usize = 20;
 
 /// What the last listing was of.
 #[derive(Debug, Clone)]
@@ -44,6 +50,10 @@ impl<'a> Session<'a> {
     pub fn new(global: &'a Global, layout: Layout, index: Index, talks: bool) -> Self {
         let mut request = SearchRequest::new("");
         request.explain = true;
+        if talks {
+            // The best hit is not to scroll away.
+            request.limit = (terminal::height() / LINES_OF_A_HIT).clamp(3, request.limit);
+        }
         Session {
             global,
             layout,
@@ -69,7 +79,11 @@ impl<'a> Session<'a> {
             Mode::Semantic => Some("semantic"),
             Mode::Keyword => Some("keyword"),
         };
-        let filter = self.filter.as_deref().map(one_line);
+        let filter = self.filter.as_deref().map(|text| {
+            let short: String = text.chars().take(FILTER_SHOWN).collect();
+            let rest = if short.len() < text.len() { "…" } else { "" };
+            one_line(&short) + rest
+        });
         let settings: Vec<&str> = mode.into_iter().chain(filter.as_deref()).collect();
         match settings.is_empty() {
             true => "kenning> ".to_owned(),
@@ -210,7 +224,8 @@ impl<'a> Session<'a> {
 fn help() -> String {
     let style = Style::of_output();
     let mut text = String::from(
-        "Any line is a question; \"quoted phrases\", -without, title:word, path:glob and begin* are understood.\n",
+        "Any line is a question. It may hold \"quoted phrases\", -without, title:word,\n\
+        path:notes/** and begin*. What begins with a colon is a command:\n",
     );
     for (name, takes, what) in COMMANDS {
         let usage = format!("{name} {takes}");

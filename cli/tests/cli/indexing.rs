@@ -122,7 +122,7 @@ fn an_empty_folder_is_indexed_and_a_missing_one_is_named() {
     );
     let done = bench.run(&["search", "--mode", "keyword", "ants"]);
     assert_eq!(done.code, 1, "{done:?}");
-    bench.run(&["index", "no/such"]).assert_error(3, "no/such");
+    bench.run(&["index", "no/such"]).assert_error(2, "no/such");
 }
 
 #[test]

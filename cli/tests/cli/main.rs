@@ -8,3 +8,5 @@ mod indexing;
 mod output;
 mod repl;
 mod searching;
+#[cfg(target_os = "linux")]
+mod terminal;
