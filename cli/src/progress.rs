@@ -167,6 +167,11 @@ impl Indexing {
     }
 }
 
+/// "1 file", "2 files"
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// "12.3 MiB"
 pub fn bytes(count: u64) -> String {
     HumanBytes(count).to_string()

@@ -8,7 +8,7 @@ use kenning_indexer::{Catalogue, Failure as FileFailure, Job, Layout, Options, R
 
 use crate::args::{FileArgs, Global, IndexArgs};
 use crate::failure::{Outcome, Result};
-use crate::progress::{Indexing, Working, bytes, seconds};
+use crate::progress::{Indexing, Working, bytes, counted, seconds};
 use crate::terminal::{one_line, print, say};
 use crate::{context, interrupt};
 
@@ -87,7 +87,10 @@ pub fn summarise(report: &Report, global: &Global) {
     }
     let work = report.added + report.changed + report.removed;
     let mut text = if work == 0 {
-        format!("up to date: {} files unchanged", report.unchanged)
+        format!(
+            "up to date: {} unchanged",
+            counted(report.unchanged, "file")
+        )
     } else {
         format!(
             "{} added, {} changed, {} removed, {} unchanged",
@@ -110,8 +113,9 @@ pub fn summarise(report: &Report, global: &Global) {
     }
     if work > 0 {
         say(&format!(
-            "the index has {} documents in {} chunks",
-            report.documents, report.chunks
+            "the index has {} in {}",
+            counted(report.documents, "document"),
+            counted(report.chunks, "chunk")
         ));
     }
     list("failed", &report.failed);

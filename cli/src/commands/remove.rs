@@ -5,6 +5,7 @@ use kenning_indexer::Catalogue;
 use crate::args::{Global, RemoveArgs};
 use crate::context;
 use crate::failure::{Outcome, Result};
+use crate::progress::counted;
 use crate::terminal::say;
 
 pub fn run(global: &Global, args: &RemoveArgs) -> Result {
@@ -12,7 +13,10 @@ pub fn run(global: &Global, args: &RemoveArgs) -> Result {
     let catalogue = Catalogue::open(&layout.catalogue(), &index)?;
     let removed = kenning_indexer::remove(&index, &catalogue, &layout, &args.paths)?;
     if !global.quiet {
-        say(&format!("removed {removed} files from the index"));
+        say(&format!(
+            "removed {} from the index",
+            counted(removed, "file")
+        ));
         say("the next `kenning index` finds them again unless .kenningignore names them");
     }
     Ok(Outcome::Done)

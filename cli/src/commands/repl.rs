@@ -10,6 +10,7 @@ use rustyline::{CompletionType, Config, Editor};
 use crate::args::{Global, WhereArgs};
 use crate::context;
 use crate::failure::{Failure, Outcome, Result};
+use crate::progress::counted;
 use crate::repl::complete::Completion;
 use crate::repl::line::Line;
 use crate::repl::session::Session;
@@ -25,9 +26,9 @@ pub fn run(global: &Global, place: &WhereArgs) -> Result {
     if talks && !global.quiet {
         let snapshot = index.snapshot()?;
         say(&format!(
-            "{} documents, {} passages from {}; :help lists the commands",
-            snapshot.documents(),
-            snapshot.chunks(),
+            "{}, {} from {}; :help lists the commands",
+            counted(snapshot.documents(), "document"),
+            counted(snapshot.chunks(), "passage"),
             one_line(&layout.base.display().to_string())
         ));
     }

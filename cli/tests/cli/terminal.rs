@@ -43,7 +43,7 @@ fn a_terminal_gets_colour_unless_it_is_not_wanted() {
 #[test]
 fn the_prompt_answers_and_remembers() {
     let bench = Bench::indexed(&[("a.md", &sections(&["ants"]))]);
-    let input = ":mode keyword\rants\r:nonsense\rgiven up\x03:q\r";
+    let input = ":mode keyword\rants\r:nonsense\r:q\r";
     let Some(done) = typed(&bench, "repl", &[], input) else {
         return;
     };
