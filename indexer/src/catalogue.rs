@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kenning::index::StoredDocument;
 use kenning::{Index, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::embeddings::Embeddings;
+use crate::error::is_locked;
 use crate::{IndexerError, Result};
 
 /// Raised when files should be read anew because they are now read better. Files that gave text are
@@ -136,6 +138,25 @@ pub struct Catalogue {
 
 const GENERATION: &str = "generation";
 
+/// How often and how long to wait for the store's lock: sled's own threads may hold it a little longer
+/// than the catalogue that was just closed.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+
+fn open_store(folder: &Path) -> sled::Result<sled::Db> {
+    let config = sled::Config::new().path(folder).cache_capacity(64 << 20);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match config.open() {
+            Err(error) if is_locked(&error) && tries < LOCK_TRIES => {
+                std::thread::sleep(LOCK_WAIT);
+            }
+            result => return result,
+        }
+    }
+}
+
 impl Catalogue {
     /// Opens or makes the catalogue in `folder` and brings it up to the index.
     ///
@@ -146,11 +167,7 @@ impl Catalogue {
             path: folder.to_owned(),
             source,
         };
-        let store = sled::Config::new()
-            .path(folder)
-            .cache_capacity(64 << 20)
-            .open()
-            .map_err(fail)?;
+        let store = open_store(folder).map_err(fail)?;
         let files = store.open_tree("files").map_err(fail)?;
         let embeddings = store.open_tree("embeddings").map_err(fail)?;
         let catalogue = Catalogue {
@@ -288,5 +305,23 @@ fn note(files: &mut BTreeMap<String, Option<FileState>>, id: String, document: S
         documents.push(id);
         *chunks += u64::from(document.chunks);
         *tokens += document.tokens;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_lock_that_lingers_is_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let held = open_store(temp.path()).unwrap();
+        std::thread::scope(|scope| {
+            let opened = scope.spawn(|| open_store(temp.path()).is_ok());
+            std::thread::sleep(3 * LOCK_WAIT);
+            drop(held);
+            assert!(opened.join().unwrap());
+        });
     }
 }

@@ -90,7 +90,7 @@ impl IndexerError {
 }
 
 /// Whether another process has the catalogue open.
-fn is_locked(error: &sled::Error) -> bool {
+pub(crate) fn is_locked(error: &sled::Error) -> bool {
     // sled wraps the lock's error in text.
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
