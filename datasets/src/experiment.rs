@@ -94,7 +94,12 @@ fn scored(run: Run, judgements: &Judgements, seconds: f64) -> Scored {
     }
 }
 
-/// Asks queries, one after the other, as a user would.
+/// A collection's query as plain text: its quotes, dashes and asterisks are prose, not search syntax.
+fn plain(text: &str) -> String {
+    text.replace(['"', '*'], " ").replace(" -", " ")
+}
+
+/// Asks queries, one after the other. They are taken as plain text.
 pub fn ask(
     index: &Index,
     snapshot: &Snapshot,
@@ -107,16 +112,15 @@ pub fn ask(
         ..Run::default()
     };
     for query in queries {
-        let mut request = SearchRequest::new(&query.text)
-            .with_mode(mode)
-            .with_limit(DEPTH);
+        let text = plain(&query.text);
+        let mut request = SearchRequest::new(&text).with_mode(mode).with_limit(DEPTH);
         request.fusion = fusion;
         // Only the ranking is wanted.
         request.passages = 0;
         let embedding = match mode {
             Mode::Keyword => None,
             _ => {
-                let encoded = index.encoder()?.encode(Role::Query, &[&query.text])?;
+                let encoded = index.encoder()?.encode(Role::Query, &[&text])?;
                 encoded.into_iter().next().map(|encoded| encoded.embedding)
             }
         };
