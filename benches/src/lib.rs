@@ -1,1 +1,1 @@
-//! benches
+//! Tests across Kenning's crates; its benchmarks will stand beside them.

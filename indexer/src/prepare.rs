@@ -9,7 +9,7 @@ use kenning::{Document, Metadata, Value};
 
 use crate::catalogue::FileState;
 use crate::embeddings::Key;
-use crate::extract::{ExtractError, Extracted, Extractor, Part};
+use crate::extract::{ExtractError, Extracted, Extractor, Part, from_unix};
 use crate::walk::Found;
 
 /// A file, read.
@@ -205,31 +205,7 @@ pub fn now() -> i64 {
 
 /// `YYYY-MM-DDTHH:MM:SSZ`, which sorts as text.
 fn timestamp(nanoseconds: i64) -> String {
-    let seconds = nanoseconds.div_euclid(1_000_000_000);
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The date of a day counted from 1970-01-01: Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms" (2013).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+    from_unix(nanoseconds.div_euclid(1_000_000_000))
 }
 
 #[cfg(test)]

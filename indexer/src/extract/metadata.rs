@@ -109,7 +109,7 @@ fn zone_seconds(value: &str) -> i64 {
 }
 
 /// A moment in seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
-pub(super) fn from_unix(seconds: i64) -> String {
+pub(crate) fn from_unix(seconds: i64) -> String {
     let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);

@@ -72,6 +72,7 @@ pub use error::ExtractError;
 pub use extractor::{Extractor, extract};
 pub use format::Format;
 pub use limits::Limits;
+pub(crate) use metadata::from_unix;
 pub use part::{Extracted, Part, Warning};
 pub use source::SourceMap;
 pub use worker::{WorkerCommand, run_worker};
