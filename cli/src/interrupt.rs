@@ -27,7 +27,7 @@ fn install() {
         let _ = ctrlc::set_handler(|| match DOING.load(Ordering::Relaxed) {
             AWAY => {}
             INDEXING if !stop().swap(true, Ordering::Relaxed) => {
-                say("interrupted: finishing what is being embedded (once more to stop at once)");
+                say("interrupted: finishing what was begun (once more to stop at once)");
             }
             _ => std::process::exit(130),
         });

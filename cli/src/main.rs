@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod context;
 mod failure;
+mod graphs;
 mod interrupt;
 mod progress;
 mod repl;
@@ -48,7 +49,7 @@ fn run(cli: Cli) -> failure::Result {
         Some(Command::Repl(place)) => commands::repl::run(global, &place),
         Some(Command::Similar(args)) => commands::similar::run(global, &args),
         Some(Command::Status(args)) => commands::status::run(&args),
-        Some(Command::Doctor(args)) => commands::doctor::run(&args),
+        Some(Command::Doctor(args)) => commands::doctor::run(global, &args),
         Some(Command::Remove(args)) => commands::remove::run(global, &args),
         Some(Command::Optimize(place)) => commands::optimize::run(global, &place),
         Some(Command::Embed(args)) => commands::embed::run(global, &args),

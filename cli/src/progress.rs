@@ -125,8 +125,12 @@ impl Indexing {
             if self.drawn.swap(now, Ordering::Relaxed) == now {
                 return;
             }
-            bar.set_length(progress.bytes_total.max(1));
-            bar.set_position(progress.bytes_done);
+            let (done, all) = match &progress.graph {
+                Some(graph) => (graph.rows, graph.of),
+                None => (progress.bytes_done, progress.bytes_total),
+            };
+            bar.set_length(all.max(1));
+            bar.set_position(done);
             bar.set_message(self.describe(progress));
         } else if self.lines
             && let Ok(mut last) = self.last_line.lock()
@@ -140,6 +144,9 @@ impl Indexing {
     fn describe(&self, progress: &Progress) -> String {
         if progress.walking && progress.files_done == 0 {
             return format!("{} files found", progress.files_found);
+        }
+        if let Some(graph) = &progress.graph {
+            return format!("graph: {}/{} passages", graph.rows, graph.of);
         }
         let mut text = format!(
             "{}/{} files  {} chunks",

@@ -1,11 +1,12 @@
 //! Graphs of large segments, as a user of the library meets them.
 #![allow(clippy::unwrap_used)]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use kenning::chunk::Chunk;
 use kenning::encoder::EncoderSpec;
-use kenning::index::{EmbeddedDocument, GraphOptions, Problem};
+use kenning::index::{EmbeddedDocument, GraphOptions, GraphProgress, Problem};
 use kenning::search::{SearchResponse, Vectors};
 use kenning::{Filter, Index, IndexWriter, Mode, SearchRequest, Snapshot};
 
@@ -27,6 +28,11 @@ fn spec() -> EncoderSpec {
         "precision": "f32",
     }))
     .unwrap()
+}
+
+/// Lets a graph be built to its end.
+fn on(_: GraphProgress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 fn random(seed: u64, dimension: usize) -> Vec<f32> {
@@ -110,7 +116,7 @@ fn with_graph(count: u64) -> (tempfile::TempDir, Index) {
     let index = Index::create(folder.path(), &spec()).unwrap();
     let mut writer = index.writer().unwrap();
     fill(&mut writer, 0..count);
-    let report = writer.build_graphs(&options(200)).unwrap();
+    let report = writer.build_graphs(&options(200), &mut on).unwrap();
     assert_eq!(report.graphs.len(), 1);
     let built = &report.graphs[0];
     assert!(built.kept && built.rows == count && built.found == built.asked);
@@ -135,6 +141,32 @@ fn the_graph_finds_what_the_scan_finds() {
     }
     assert!(hits >= 495, "{hits} of 500");
     assert_eq!(ask(&snapshot, 0, Vectors::Auto, 10).plan.vectors, "graph");
+}
+
+#[test]
+fn building_tells_how_far_it_is_and_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::create(folder.path(), &spec()).unwrap();
+    let mut writer = index.writer().unwrap();
+    fill(&mut writer, 0..10_000);
+    let mut told = Vec::new();
+    let mut stop_at = |limit: u64| {
+        let mut watch = |progress: GraphProgress| {
+            told.push((progress.rows, progress.of));
+            match progress.rows >= limit {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        writer.build_graphs(&options(200), &mut watch).unwrap()
+    };
+    let stopped = stop_at(5_000);
+    assert!(stopped.stopped && stopped.graphs.is_empty());
+    assert_eq!(graph_files(folder.path()), Vec::<PathBuf>::new());
+    let whole = stop_at(u64::MAX);
+    assert!(!whole.stopped && whole.graphs.len() == 1);
+    let rows = [1, 4_097, 8_193].map(|rows| (rows, 10_000));
+    assert_eq!(told, [&rows[..], &rows[..]].concat());
 }
 
 #[test]
@@ -179,7 +211,7 @@ fn the_planner_chooses_by_filter_and_by_segment() {
     fill(&mut writer, 2_000..2_100);
     assert!(
         writer
-            .build_graphs(&options(200))
+            .build_graphs(&options(200), &mut on)
             .unwrap()
             .graphs
             .is_empty()
@@ -198,7 +230,7 @@ fn documents_of_many_rows_are_still_enough() {
         writer.add(document(id, vectors.collect())).unwrap();
     }
     writer.commit().unwrap();
-    writer.build_graphs(&options(1)).unwrap();
+    writer.build_graphs(&options(1), &mut on).unwrap();
     let snapshot = index.snapshot().unwrap();
     for vectors in [Vectors::Auto, Vectors::Graph] {
         let response = ask(&snapshot, 3, vectors, 60);
@@ -240,7 +272,7 @@ fn the_same_is_found_after_reopening() {
     let mut writer = index.writer().unwrap();
     assert!(
         writer
-            .build_graphs(&options(200))
+            .build_graphs(&options(200), &mut on)
             .unwrap()
             .graphs
             .is_empty()
@@ -257,7 +289,7 @@ fn a_graph_is_collected_with_its_segment() {
     writer.optimize().unwrap();
     assert_eq!(graph_files(folder.path()), Vec::<PathBuf>::new());
     assert_eq!(index.snapshot().unwrap().summary().unwrap().graphs, 0);
-    writer.build_graphs(&options(200)).unwrap();
+    writer.build_graphs(&options(200), &mut on).unwrap();
     let after = graph_files(folder.path());
     assert!(after.len() == 1 && after != before);
     assert_eq!(
@@ -294,13 +326,28 @@ fn a_damaged_graph_is_reported_not_used_and_built_anew() {
         assert!(problems.iter().any(|p| matches!(p, Problem::Graph { .. })));
 
         let mut writer = index.writer().unwrap();
-        let report = writer.build_graphs(&options(200)).unwrap();
+        let report = writer.build_graphs(&options(200), &mut on).unwrap();
         assert_eq!(report.graphs.len(), 1);
         let snapshot = index.snapshot().unwrap();
         assert_eq!(snapshot.summary().unwrap().problems, []);
         assert_eq!(ask(&snapshot, 2, Vectors::Graph, 10).plan.vectors, "graph");
         assert!(index.audit().unwrap().problems.is_empty());
     }
+}
+
+#[test]
+fn a_damaged_graph_of_a_segment_that_needs_none_is_taken_away() {
+    let (folder, index) = with_graph(300);
+    drop(index);
+    let path = graph_files(folder.path()).remove(0);
+    std::fs::write(&path, b"no graph at all").unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    assert_eq!(index.audit().unwrap().problems.len(), 2);
+    let mut writer = index.writer().unwrap();
+    let report = writer.build_graphs(&options(301), &mut on).unwrap();
+    assert!(report.graphs.is_empty());
+    assert_eq!(graph_files(folder.path()), Vec::<PathBuf>::new());
+    assert_eq!(index.audit().unwrap().problems, []);
 }
 
 #[test]
@@ -322,6 +369,13 @@ fn a_graph_with_a_damaged_body_is_found_by_the_audit_and_built_anew() {
         10
     );
     let mut writer = index.writer().unwrap();
-    assert_eq!(writer.build_graphs(&options(200)).unwrap().graphs.len(), 1);
+    assert_eq!(
+        writer
+            .build_graphs(&options(200), &mut on)
+            .unwrap()
+            .graphs
+            .len(),
+        1
+    );
     assert!(index.audit().unwrap().problems.is_empty());
 }

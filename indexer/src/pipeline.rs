@@ -90,7 +90,7 @@ pub fn index(job: &Job<'_>) -> Result<Report> {
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         stored?;
-        run.finish(walked?)
+        run.finish(walked?, &shared)
     })?;
     let mut report = run.close()?;
     let snapshot = job.index.snapshot()?;

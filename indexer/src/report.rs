@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kenning::index::{BuiltGraph, GraphProgress};
 use serde::Serialize;
 
 /// How far a run is.
@@ -25,6 +26,8 @@ pub struct Progress {
     pub tokens: u64,
     /// Time spent embedding.
     pub embedding: Duration,
+    /// How far the graph of a large segment is, once all files are done.
+    pub graph: Option<GraphProgress>,
 }
 
 /// A file that is not in the index, and why.
@@ -73,6 +76,8 @@ pub struct Report {
     pub reused: u64,
     /// Tokens that the encoder read in this run.
     pub tokens: u64,
+    /// Graphs that were built for large segments. One that is not kept is a loss of speed, not of hits.
+    pub graphs: Vec<BuiltGraph>,
     /// Whether the run was interrupted; what was done until then is kept.
     pub interrupted: bool,
     /// How long the run took, in seconds.

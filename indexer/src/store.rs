@@ -1,6 +1,7 @@
 //! The last stage: embed what is not known yet, write, commit.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -257,7 +258,7 @@ impl<'a> Run<'a> {
     }
 
     /// Takes over what the walk found out, and commits.
-    pub fn finish(&mut self, walked: Walked) -> Result<()> {
+    pub fn finish(&mut self, walked: Walked, shared: &Shared) -> Result<()> {
         self.report.interrupted = self.job.cancel.load(Ordering::Relaxed);
         for (id, state) in &walked.unchanged {
             self.note_unchanged(id, state);
@@ -278,8 +279,23 @@ impl<'a> Run<'a> {
         if self.report.interrupted {
             return Ok(());
         }
-        // A graph that was not good enough is no loss: the segment is searched by scanning it.
-        self.writer.build_graphs(&GraphOptions::default())?;
+        self.build_graphs(shared)
+    }
+
+    fn build_graphs(&mut self, shared: &Shared) -> Result<()> {
+        let job = self.job;
+        let mut watch = |graph| {
+            shared.update(job, |progress| progress.graph = Some(graph));
+            match job.cancel.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let built = self
+            .writer
+            .build_graphs(&GraphOptions::default(), &mut watch)?;
+        self.report.graphs = built.graphs;
+        self.report.interrupted |= built.stopped;
         Ok(())
     }
 

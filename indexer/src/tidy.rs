@@ -1,24 +1,29 @@
 //! Making an index small again, and taking files out of it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use kenning::Index;
-use kenning::index::GraphOptions;
+use kenning::index::{GraphOptions, GraphProgress, GraphReport};
 
 use crate::catalogue::Outcome;
 use crate::embeddings::from_hex;
 use crate::{Catalogue, IndexerError, Layout, Result};
 
 /// Merges the index into one segment, drops what was deleted, builds its graph if it is large, and forgets the embeddings of chunks
-/// that are no longer in it.
+/// that are no longer in it. `watch` is told how far a graph is, and may stop it; what was merged stays merged.
 ///
 /// # Errors
 /// [`kenning::index::IndexError::Locked`] while the index is written to.
-pub fn optimize(index: &Index, catalogue: &Catalogue) -> Result<()> {
+pub fn optimize(
+    index: &Index,
+    catalogue: &Catalogue,
+    watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
+) -> Result<GraphReport> {
     let mut writer = index.writer()?;
     writer.optimize()?;
-    writer.build_graphs(&GraphOptions::default())?;
+    let report = writer.build_graphs(&GraphOptions::default(), watch)?;
     writer.close()?;
     let snapshot = index.snapshot()?;
     catalogue.record(&BTreeMap::new(), snapshot.generation())?;
@@ -27,13 +32,14 @@ pub fn optimize(index: &Index, catalogue: &Catalogue) -> Result<()> {
         if let Outcome::Indexed { keys, chunks, .. } = &file?.1.outcome {
             if keys.is_empty() && *chunks > 0 {
                 // A rebuilt catalogue does not know which embeddings are in use: all are kept.
-                return Ok(());
+                return Ok(report);
             }
             known.extend(from_hex(keys));
         }
     }
     catalogue.embeddings().retain(|key| known.contains(key))?;
-    catalogue.flush_embeddings()
+    catalogue.flush_embeddings()?;
+    Ok(report)
 }
 
 /// Removes files and everything below folders from the index, whether or not they are still there. Returns

@@ -1,18 +1,22 @@
 //! `kenning doctor`: check an index.
 
+use kenning::Index;
+use kenning::index::{GraphOptions, Problem};
 use kenning_indexer::Catalogue;
 
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, Global};
 use crate::context;
 use crate::failure::{Outcome, Result};
+use crate::graphs::{say_thrown_away, with_progress};
 use crate::terminal::{one_line, print, say};
 
-pub fn run(args: &DoctorArgs) -> Result {
+pub fn run(global: &Global, args: &DoctorArgs) -> Result {
     let (layout, index) = context::open_index(&args.place)?;
     if args.repair {
         // The catalogue is derived: it is rebuilt from what the index stores.
         Catalogue::rebuild_in(&layout.catalogue(), &index)?;
         say("rebuilt the catalogue from the index");
+        repair_graphs(global, &index)?;
     }
     let audit = index.audit()?;
     print(&format!(
@@ -26,6 +30,32 @@ pub fn run(args: &DoctorArgs) -> Result {
         print("no problems\n")?;
         return Ok(Outcome::Done);
     }
-    say("hint: delete the .kenning folder and index again: documents are read from their files");
+    if audit.problems.iter().all(Problem::is_derived) {
+        say(
+            "hint: run `kenning doctor --repair`: what is damaged can be made again from the index",
+        );
+    } else {
+        say(
+            "hint: delete the .kenning folder and index again: documents are read from their files",
+        );
+    }
     Ok(Outcome::Damaged)
+}
+
+/// Builds the graphs that are missing or damaged.
+fn repair_graphs(global: &Global, index: &Index) -> Result<()> {
+    let report = with_progress(global, |watch| -> kenning::Result<_> {
+        let mut writer = index.writer()?;
+        let report = writer.build_graphs(&GraphOptions::default(), watch)?;
+        writer.close()?;
+        Ok(report)
+    })?;
+    for graph in report.graphs.iter().filter(|graph| graph.kept) {
+        say(&format!(
+            "built the graph of segment {} anew: {} passages",
+            graph.segment, graph.rows
+        ));
+    }
+    say_thrown_away(&report.graphs);
+    Ok(())
 }

@@ -8,6 +8,7 @@ use kenning_indexer::{Catalogue, Failure as FileFailure, Job, Layout, Options, R
 
 use crate::args::{FileArgs, Global, IndexArgs};
 use crate::failure::{Outcome, Result};
+use crate::graphs::say_thrown_away;
 use crate::progress::{Indexing, Working, bytes, counted, seconds};
 use crate::terminal::{one_line, print, say};
 use crate::{context, interrupt};
@@ -119,6 +120,7 @@ pub fn summarise(report: &Report, global: &Global) {
         ));
     }
     list("failed", &report.failed);
+    say_thrown_away(&report.graphs);
     if report.interrupted {
         say("interrupted: what was done is kept; run it again to go on");
     }

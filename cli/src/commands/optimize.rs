@@ -5,6 +5,7 @@ use kenning_indexer::Catalogue;
 use crate::args::{Global, WhereArgs};
 use crate::context;
 use crate::failure::{Outcome, Result};
+use crate::graphs::{say_thrown_away, with_progress};
 use crate::progress::bytes;
 use crate::terminal::say;
 
@@ -12,13 +13,20 @@ pub fn run(global: &Global, place: &WhereArgs) -> Result {
     let (layout, index) = context::open_index(place)?;
     let before = layout.disk_bytes();
     let catalogue = Catalogue::open(&layout.catalogue(), &index)?;
-    kenning_indexer::optimize(&index, &catalogue)?;
+    let report = with_progress(global, |watch| {
+        kenning_indexer::optimize(&index, &catalogue, watch)
+    })?;
     if !global.quiet {
         say(&format!(
             "{} before, {} now",
             bytes(before),
             bytes(layout.disk_bytes())
         ));
+        say_thrown_away(&report.graphs);
+    }
+    if report.stopped {
+        say("interrupted: the index is merged, its graph is not built; run it again to build it");
+        return Ok(Outcome::Interrupted);
     }
     Ok(Outcome::Done)
 }

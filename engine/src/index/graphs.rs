@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use tantivy::directory::{Directory, TerminatingWrite};
 
 use crate::Result;
 use crate::vector::column::ColumnError;
-use crate::vector::graph::{Graph, audit, build, file};
+use crate::vector::graph::build::{self, Built};
+use crate::vector::graph::{Graph, audit, file};
 use crate::vector::plugin::GRAPH;
 
 use super::snapshot::Segment;
@@ -43,6 +45,17 @@ impl Default for GraphOptions {
 pub struct GraphReport {
     /// The graphs that were built, in order.
     pub graphs: Vec<BuiltGraph>,
+    /// Whether the caller stopped it; the graph that was being built then is lost, those before are kept.
+    pub stopped: bool,
+}
+
+/// How far the building of a graph is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphProgress {
+    /// Rows in the graph so far.
+    pub rows: u64,
+    /// Rows that it will have.
+    pub of: u64,
 }
 
 /// One graph that was built.
@@ -133,29 +146,45 @@ fn path(reader: &SegmentReader) -> PathBuf {
 }
 
 impl IndexWriter {
-    /// Gives every large segment of the last commit a graph, unless it has a sound one.
+    /// Gives every large segment of the last commit a graph, unless it has a sound one, and takes damaged
+    /// ones from the others.
     ///
     /// A graph takes some minutes for a million rows; readers scan until it is there. Segments that
-    /// merges in the background finish meanwhile get one too.
+    /// merges in the background finish meanwhile get one too. `watch` is told every few thousand rows how
+    /// far it is, and may stop the work.
     ///
     /// # Errors
     /// [`IndexError`] if the index cannot be read or a file cannot be written.
-    pub fn build_graphs(&mut self, options: &GraphOptions) -> Result<GraphReport> {
+    pub fn build_graphs(
+        &mut self,
+        options: &GraphOptions,
+        watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
+    ) -> Result<GraphReport> {
         let mut report = GraphReport::default();
         let mut done = HashSet::new();
         loop {
             let snapshot = self.index.snapshot()?;
             let mut segments = snapshot.segments().iter();
             let next = segments.find(|segment| {
-                segment.reader.num_docs() >= options.min_rows.max(1)
-                    && !done.contains(&segment.reader.segment_id())
-                    && needs_graph(&segment.graph)
+                let large = segment.reader.num_docs() >= options.min_rows.max(1);
+                !done.contains(&segment.reader.segment_id()) && needs_work(&segment.graph, large)
             });
             let Some(segment) = next else {
                 break;
             };
             done.insert(segment.reader.segment_id());
-            report.graphs.extend(build_graph(&self.index, segment)?);
+            if segment.reader.num_docs() < options.min_rows.max(1) {
+                remove(&self.index, &path(&segment.reader))?;
+                self.index.forget_segments();
+                continue;
+            }
+            match build_graph(&self.index, segment, watch)? {
+                ControlFlow::Continue(built) => report.graphs.extend(built),
+                ControlFlow::Break(()) => {
+                    report.stopped = true;
+                    break;
+                }
+            }
             // An old map of a file that was replaced must not be taken over.
             self.index.forget_segments();
         }
@@ -163,16 +192,29 @@ impl IndexWriter {
     }
 }
 
-fn needs_graph(graph: &SegmentGraph) -> bool {
-    !matches!(graph, SegmentGraph::Sound(graph) if graph.verify().is_ok())
+fn needs_work(graph: &SegmentGraph, large: bool) -> bool {
+    match graph {
+        SegmentGraph::Missing => large,
+        SegmentGraph::Damaged(_) => true,
+        SegmentGraph::Sound(graph) => graph.verify().is_err(),
+    }
 }
 
-/// Builds, audits and writes the graph of a segment; `None` if no row of it has a vector.
-fn build_graph(index: &Index, segment: &Segment) -> Result<Option<BuiltGraph>> {
+/// Builds, audits and writes the graph of a segment; `None` if no row of it has a vector, a break if
+/// the caller stopped it.
+fn build_graph(
+    index: &Index,
+    segment: &Segment,
+    watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
+) -> Result<ControlFlow<(), Option<BuiltGraph>>> {
     let begun = Instant::now();
     let (column, documents) = (&segment.column, &segment.documents);
-    let Some(mut adjacency) = build::build(column, |row| documents.of_row(row).is_some()) else {
-        return Ok(None);
+    let living = |row| documents.of_row(row).is_some();
+    let mut watch = |rows, of| watch(GraphProgress { rows, of });
+    let mut adjacency = match build::build(column, living, &mut watch) {
+        Built::Empty => return Ok(ControlFlow::Continue(None)),
+        Built::Stopped => return Ok(ControlFlow::Break(())),
+        Built::Whole(adjacency) => adjacency,
     };
     let repaired = audit::repair(&mut adjacency, column);
     let bytes = file::bytes(&adjacency);
@@ -188,7 +230,7 @@ fn build_graph(index: &Index, segment: &Segment) -> Result<Option<BuiltGraph>> {
     if kept {
         write(index, &path, graph.as_bytes())?;
     }
-    Ok(Some(BuiltGraph {
+    Ok(ControlFlow::Continue(Some(BuiltGraph {
         segment: segment.reader.segment_id().short_uuid_string(),
         rows: adjacency.members.len() as u64,
         twins: adjacency.twins.values().map(|rows| rows.len() as u64).sum(),
@@ -198,7 +240,7 @@ fn build_graph(index: &Index, segment: &Segment) -> Result<Option<BuiltGraph>> {
         kept,
         bytes: size,
         took: begun.elapsed(),
-    }))
+    })))
 }
 
 /// Removes a damaged graph, or what an interrupted run left.

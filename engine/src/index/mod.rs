@@ -31,7 +31,7 @@ use snapshot::Segment;
 
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
-pub use graphs::{BuiltGraph, GraphOptions, GraphReport};
+pub use graphs::{BuiltGraph, GraphOptions, GraphProgress, GraphReport};
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
 pub use summary::{Audit, Problem, Summary};

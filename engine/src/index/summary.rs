@@ -98,6 +98,13 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// Whether it is of something derived, which can be made again from the rest of the index.
+    pub fn is_derived(&self) -> bool {
+        matches!(self, Problem::Graph { .. })
+    }
+}
+
 impl Snapshot {
     /// Counts what is in the snapshot.
     pub fn summary(&self) -> Result<Summary> {

@@ -6,6 +6,7 @@ mod folder;
 #[cfg(unix)]
 mod unreadable;
 
+use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use kenning_indexer::{Catalogue, optimize};
@@ -170,7 +171,10 @@ fn a_rebuilt_catalogue_does_not_forget_embeddings_when_optimized() {
     folder.write("one/a.md", &text(&[1, 2, 3]));
     folder.run();
     Catalogue::rebuild_in(&folder.layout.catalogue(), &folder.index()).unwrap();
-    optimize(&folder.index(), &folder.catalogue()).unwrap();
+    optimize(&folder.index(), &folder.catalogue(), &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     folder.write("one/a.md", &text(&[1, 2, 4]));
     assert_eq!(folder.run().embedded, 1);
 }
@@ -182,7 +186,10 @@ fn optimize_forgets_embeddings_that_are_out_of_use() {
     folder.run();
     folder.write("one/a.md", &text(&[1]));
     folder.run();
-    optimize(&folder.index(), &folder.catalogue()).unwrap();
+    optimize(&folder.index(), &folder.catalogue(), &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     folder.holds(&[("one/a.md", &[1])]);
     assert_eq!(folder.run().unchanged, 1, "the catalogue is up to date");
     folder.write("one/a.md", &text(&[1, 2]));

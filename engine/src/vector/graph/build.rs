@@ -5,6 +5,7 @@
 //! neighbour lists are copied out, and it is dropped.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 
@@ -16,6 +17,8 @@ use crate::vector::kernels::{self, RowDot};
 const NEIGHBOURS: usize = 16;
 /// Candidates among which the neighbours of a new point are chosen.
 const CANDIDATES: usize = 200;
+/// Rows are inserted so many at a time, between which the caller is told and may stop.
+const SLICE: usize = 4_096;
 /// The most levels that hnsw_rs knows.
 const LEVELS: usize = 16;
 
@@ -35,12 +38,29 @@ impl Distance<u32> for Metric {
     }
 }
 
-/// Builds the graph of the rows for which `living` holds; `None` if no such row has a vector.
+/// What became of a build.
+pub enum Built {
+    /// No living row has a vector.
+    Empty,
+    /// The caller stopped it.
+    Stopped,
+    /// A graph.
+    Whole(Adjacency),
+}
+
+/// Builds the graph of the rows for which `living` holds. `watch` is told how many of how many rows are
+/// in it, and may stop the work.
 ///
 /// The work is shared among the threads of rayon, so two builds are not the same.
-pub fn build(column: &Column, living: impl Fn(u32) -> bool) -> Option<Adjacency> {
+pub fn build(
+    column: &Column,
+    living: impl Fn(u32) -> bool,
+    watch: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Built {
     let (members, twins) = unique_rows(column, living);
-    let (first, others) = members.split_first()?;
+    let Some((first, others)) = members.split_first() else {
+        return Built::Empty;
+    };
     let metric = Metric {
         column: column.clone(),
         dot: kernels::row_dot(),
@@ -48,15 +68,22 @@ pub fn build(column: &Column, living: impl Fn(u32) -> bool) -> Option<Adjacency>
     let hnsw = Hnsw::new(NEIGHBOURS, members.len(), LEVELS, CANDIDATES, metric);
     // Alone: points inserted beside the first would find no graph and stay outside.
     hnsw.insert_slice((std::slice::from_ref(first), *first as usize));
-    let others: Vec<(&[u32], usize)> = others
-        .iter()
-        .map(|row| (std::slice::from_ref(row), *row as usize))
-        .collect();
-    hnsw.parallel_insert_slice(&others);
+    let mut inserted = 1;
+    for slice in others.chunks(SLICE) {
+        if watch(inserted, members.len() as u64).is_break() {
+            return Built::Stopped;
+        }
+        let slice: Vec<(&[u32], usize)> = slice
+            .iter()
+            .map(|row| (std::slice::from_ref(row), *row as usize))
+            .collect();
+        hnsw.parallel_insert_slice(&slice);
+        inserted += slice.len() as u64;
+    }
     let mut adjacency = extract(&hnsw, column.rows());
     adjacency.members.clone_from(&members);
     adjacency.twins = twins;
-    Some(adjacency)
+    Built::Whole(adjacency)
 }
 
 /// Of each group of equal rows the first; and the groups of two or more by their first row.

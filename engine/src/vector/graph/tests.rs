@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use tantivy::directory::OwnedBytes;
 
+use super::build::Built;
 use super::search::walk;
 use super::{Adjacency, Graph, audit, build, file};
 use crate::vector::column::{Column, ColumnWriter};
@@ -37,8 +39,15 @@ fn open(bytes: Vec<u8>, rows: u32) -> Graph {
     Graph::open(OwnedBytes::new(bytes), rows).unwrap()
 }
 
+fn whole(column: &Column, living: impl Fn(u32) -> bool) -> Adjacency {
+    match build::build(column, living, &mut |_, _| ControlFlow::Continue(())) {
+        Built::Whole(adjacency) => adjacency,
+        _ => panic!("no row has a vector"),
+    }
+}
+
 fn built(column: &Column) -> (Adjacency, Graph) {
-    let mut adjacency = build::build(column, |_| true).unwrap();
+    let mut adjacency = whole(column, |_| true);
     audit::repair(&mut adjacency, column);
     assert!(audit::unconnected(&adjacency).is_empty());
     let graph = open(file::bytes(&adjacency), column.rows());
@@ -124,7 +133,7 @@ fn small_graphs_hold_together() {
     for seed in 0..300u32 {
         let rows = 50 + seed * 17 % 251;
         let column = column(&clustered(rows, 1 + seed % 7, 16, seed * 5_000));
-        let mut adjacency = build::build(&column, |_| true).unwrap();
+        let mut adjacency = whole(&column, |_| true);
         repaired += audit::repair(&mut adjacency, &column);
         assert!(audit::unconnected(&adjacency).is_empty(), "build {seed}");
     }
@@ -170,11 +179,13 @@ fn rows_without_a_vector_and_dead_rows_stay_outside() {
     let (codes, residuals) = writer.finish().unwrap();
     let (codes, residuals) = (OwnedBytes::new(codes), OwnedBytes::new(residuals));
     let column = Column::open(codes, residuals, 20, 64).unwrap();
-    let adjacency = build::build(&column, |row| row != 3).unwrap();
+    let adjacency = whole(&column, |row| row != 3);
     assert_eq!(adjacency.members.len(), 18);
     assert!(!adjacency.members.contains(&3) && !adjacency.members.contains(&7));
-    assert!(build::build(&column, |row| row == 7).is_none());
-    let alone = build::build(&column, |row| row == 5).unwrap();
+    let mut on = |_, _| ControlFlow::Continue(());
+    let empty = build::build(&column, |row| row == 7, &mut on);
+    assert!(matches!(empty, Built::Empty));
+    let alone = whole(&column, |row| row == 5);
     let graph = open(file::bytes(&alone), 20);
     let found = walk(&graph, &column, &Query::new(&unit(0, 64)), 10, &|_| true);
     assert_eq!(found.rows.len(), 1);
