@@ -1,9 +1,10 @@
 //! Which rows of a segment belong to which document, and to which section of it.
 //!
-//! A *section* is what the keyword leg scores: up to some thousand tokens of neighbouring chunks. Whole
+//! A *section* is what the keyword leg scores: some 1,500 tokens of neighbouring chunks. Whole
 //! documents are the best unit among documents of one length, and fail where some are books, whose
 //! many words match anything; single chunks are too small to hold all words of a question. A document
-//! of n chunks has ⌈n/c⌉ sections of nearly equal size.
+//! of n chunks is cut into ⌈n/h⌉ *steps* of nearly equal size, and every two neighbouring steps are
+//! a section: sections overlap by half, so that no place is at the edge of all that hold it.
 
 use std::ops::Range;
 
@@ -22,21 +23,44 @@ pub struct Documents {
     rows: Vec<(u32, u32)>,
     /// Document of each row, or [`DELETED`].
     of_row: Vec<u32>,
-    /// First section of each document, and their number at the end.
-    sections: Vec<u32>,
-    /// Section of each row; of no meaning for deleted rows.
-    section_of_row: Vec<u32>,
-    /// Terms of each section that count for BM25.
+    /// First step of each document, and their number at the end.
+    steps: Vec<u32>,
+    /// Step of each row; of no meaning for deleted rows.
+    step_of_row: Vec<u32>,
+    /// Terms, stop words left out, of the section that begins with each step; 0 where none does.
     section_lengths: Vec<u32>,
     /// Terms of each row.
     row_lengths: Vec<u32>,
-    terms: u64,
+    /// How many steps a section has.
+    steps_in_section: u32,
+    section_count: u64,
+}
+
+/// How documents are cut into sections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SectionShape {
+    /// The most rows of a step.
+    pub step_rows: u32,
+    /// How many steps a section has: 2, or 1 where a single row is long enough.
+    pub steps: u32,
+}
+
+impl SectionShape {
+    /// Steps of so many tokens, measured on four collections and on books made of their documents.
+    const STEP_TOKENS: usize = 768;
+
+    /// For chunks of at most `max_tokens`.
+    pub fn new(max_tokens: usize) -> Self {
+        SectionShape {
+            step_rows: (Self::STEP_TOKENS / max_tokens.max(1)).max(1) as u32,
+            steps: if max_tokens > Self::STEP_TOKENS { 1 } else { 2 },
+        }
+    }
 }
 
 impl Documents {
-    /// Reads the table of a segment: one pass over two columns. A section has at most `section_rows`
-    /// rows.
-    pub fn read(reader: &SegmentReader, section_rows: u32) -> tantivy::Result<Self> {
+    /// Reads the table of a segment: one pass over two columns.
+    pub fn read(reader: &SegmentReader, shape: SectionShape) -> tantivy::Result<Self> {
         let column = |name| reader.fast_fields().u64(name);
         let (chunks, lengths) = (column("chunk")?, column("length")?);
         let (chunks, lengths) = (
@@ -46,8 +70,9 @@ impl Documents {
         let count = reader.max_doc() as usize;
         let mut table = Documents {
             of_row: vec![DELETED; count],
-            section_of_row: vec![0; count],
+            step_of_row: vec![0; count],
             row_lengths: vec![0; count],
+            steps_in_section: shape.steps,
             ..Documents::default()
         };
         for row in reader.doc_ids_alive() {
@@ -60,30 +85,35 @@ impl Documents {
             };
             rows.1 = row + 1;
             let length = lengths.get_val(row) as u32;
-            table.terms += u64::from(length);
             table.row_lengths[row as usize] = length;
             table.of_row[row as usize] = document - 1;
         }
-        table.cut_sections(section_rows);
+        table.cut_sections(shape.step_rows);
         Ok(table)
     }
 
-    fn cut_sections(&mut self, section_rows: u32) {
-        for &(first, end) in &self.rows {
+    fn cut_sections(&mut self, step_rows: u32) {
+        for document in 0..self.rows.len() as u32 {
+            let (first, end) = self.rows[document as usize];
             let base = self.section_lengths.len() as u32;
             let rows = end - first;
-            let sections = rows.div_ceil(section_rows.max(1));
-            self.sections.push(base);
-            self.section_lengths.resize((base + sections) as usize, 0);
+            let steps = rows.div_ceil(step_rows);
+            self.steps.push(base);
+            self.section_lengths.resize((base + steps) as usize, 0);
             for place in 0..rows {
-                let share = u64::from(place) * u64::from(sections) / u64::from(rows);
-                let section = base + share as u32;
-                self.section_of_row[(first + place) as usize] = section;
-                self.section_lengths[section as usize] +=
-                    self.row_lengths[(first + place) as usize];
+                let share = u64::from(place) * u64::from(steps) / u64::from(rows);
+                self.step_of_row[(first + place) as usize] = base + share as u32;
             }
         }
-        self.sections.push(self.section_lengths.len() as u32);
+        self.steps.push(self.section_lengths.len() as u32);
+        for document in 0..self.rows.len() as u32 {
+            self.section_count += u64::from(self.sections(document).count() as u32);
+            for row in self.rows(document) {
+                for section in self.sections_of_row(row) {
+                    self.section_lengths[section as usize] += self.row_lengths[row as usize];
+                }
+            }
+        }
     }
 
     /// Number of living documents.
@@ -95,11 +125,6 @@ impl Documents {
     pub fn living_rows(&self) -> u64 {
         let rows = self.rows.iter();
         rows.map(|(first, end)| u64::from(end - first)).sum()
-    }
-
-    /// Terms of all living documents together.
-    pub fn terms(&self) -> u64 {
-        self.terms
     }
 
     /// The rows of a document.
@@ -114,20 +139,51 @@ impl Documents {
         Some(self.of_row[row as usize]).filter(|&document| document != DELETED)
     }
 
-    /// The sections of a document.
+    /// The sections of a document, each named by its first step.
     pub fn sections(&self, document: u32) -> Range<u32> {
-        self.sections[document as usize]..self.sections[document as usize + 1]
+        let (first, end) = self.steps_of(document);
+        first
+            ..(end + 1)
+                .saturating_sub(self.steps_in_section)
+                .max(first + 1)
+    }
+
+    /// First step of a document, and the first after it.
+    fn steps_of(&self, document: u32) -> (u32, u32) {
+        let document = document as usize;
+        (self.steps[document], self.steps[document + 1])
+    }
+
+    /// The sections that hold a living row.
+    #[inline(always)]
+    pub fn sections_of_row(&self, row: u32) -> Range<u32> {
+        let sections = self.sections(self.of_row[row as usize]);
+        let step = self.step_of_row[row as usize];
+        let first = (step + 1).saturating_sub(self.steps_in_section);
+        first.max(sections.start)..(step + 1).min(sections.end)
     }
 
     /// Number of sections of living documents.
-    pub fn section_count(&self) -> usize {
-        self.section_lengths.len()
+    pub fn section_count(&self) -> u64 {
+        self.section_count
     }
 
-    /// The section of a living row.
-    #[inline(always)]
-    pub fn section_of_row(&self, row: u32) -> u32 {
-        self.section_of_row[row as usize]
+    /// Terms of all sections together; those of a row count once in each section that holds it.
+    pub fn section_terms(&self) -> u64 {
+        self.section_lengths
+            .iter()
+            .map(|&terms| u64::from(terms))
+            .sum()
+    }
+
+    /// Terms of all rows together.
+    pub fn row_terms(&self) -> u64 {
+        self.row_lengths.iter().map(|&terms| u64::from(terms)).sum()
+    }
+
+    /// Sections are named by numbers below this one, not all of which name one.
+    pub fn step_count(&self) -> usize {
+        self.section_lengths.len()
     }
 
     /// Terms of a section.

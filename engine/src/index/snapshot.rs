@@ -10,7 +10,7 @@ use crate::Result;
 use crate::vector::column::Column;
 use crate::vector::plugin::open_column;
 
-use super::documents::Documents;
+use super::documents::{Documents, SectionShape};
 use super::graphs::SegmentGraph;
 use super::schema::{Fields, StoredChunk, StoredDocument};
 use super::{Index, IndexError, IndexSpec};
@@ -18,10 +18,6 @@ use super::{Index, IndexError, IndexSpec};
 /// A merge in another process can remove a column between the reload and its opening. One more try
 /// has always been enough; more are for very busy disks.
 const TRIES: usize = 8;
-
-/// The keyword leg scores sections of about so many tokens: measured on four collections, and on books
-/// made of their documents, 1,000 tokens rank both short and long documents well.
-const SECTION_TOKENS: usize = 1_024;
 
 /// One segment, open: postings, stored fields, vectors, the table of its documents, and the graph.
 pub(crate) struct Segment {
@@ -67,7 +63,7 @@ impl Snapshot {
         index.reader().reload()?;
         let searcher = index.reader().searcher();
         let encoder = &index.spec().encoder;
-        let section_rows = (SECTION_TOKENS / encoder.max_tokens.max(1)).max(1) as u32;
+        let shape = SectionShape::new(encoder.max_tokens);
         let mut segments = Vec::new();
         for reader in searcher.segment_readers() {
             let same = |s: &&Arc<Segment>| {
@@ -84,7 +80,7 @@ impl Snapshot {
                 }),
                 None => Arc::new(Segment {
                     column: open_column(reader, encoder.dimension)?,
-                    documents: Arc::new(Documents::read(reader, section_rows)?),
+                    documents: Arc::new(Documents::read(reader, shape)?),
                     graph: SegmentGraph::open(index, reader),
                     reader: reader.clone(),
                 }),

@@ -27,8 +27,8 @@ pub struct QueryTerm {
     pub weight: f32,
     /// Its terms in the index: one for each stem that a language gives it.
     pub terms: Vec<String>,
-    /// Whether `terms` is a beginning, to be expanded.
-    pub prefix: bool,
+    /// Terms that begin so are its terms too.
+    pub beginning: Option<String>,
 }
 
 /// The words of a query that are scored. Stop words of the query's language are left out, unless it
@@ -57,23 +57,30 @@ pub fn query_terms(query: &ParsedQuery, languages: &[Language]) -> Vec<QueryTerm
         terms.sort_unstable();
         terms.dedup();
         let word = query.text[term.span.clone()].to_lowercase();
-        add(&mut found, word, terms, false);
+        add(&mut found, word, terms, None);
     }
     for prefix in &query.prefixes {
-        add(&mut found, format!("{prefix}*"), vec![prefix.clone()], true);
+        // Terms are stems: "photosynthesis*" begins none, but is itself a word.
+        let whole = |language: &Language| Analyser::new(*language).terms(prefix);
+        let mut terms: Vec<String> = languages.iter().flat_map(whole).map(|t| t.text).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let folded = Analyser::new(Language::Other).terms(prefix);
+        let beginning = folded.into_iter().next().map(|term| term.text);
+        add(&mut found, format!("{prefix}*"), terms, beginning);
     }
     found
 }
 
-fn add(found: &mut Vec<QueryTerm>, word: String, terms: Vec<String>, prefix: bool) {
-    let same = |known: &&mut QueryTerm| known.terms == terms && known.prefix == prefix;
+fn add(found: &mut Vec<QueryTerm>, word: String, terms: Vec<String>, beginning: Option<String>) {
+    let same = |known: &&mut QueryTerm| known.terms == terms && known.beginning == beginning;
     match found.iter_mut().find(same) {
         Some(known) => known.weight += 1.0,
         None => found.push(QueryTerm {
             word,
             weight: 1.0,
             terms,
-            prefix,
+            beginning,
         }),
     }
 }
@@ -94,6 +101,15 @@ pub struct KeywordScores {
     documents: Vec<Vec<f32>>,
     /// Mean length of a section and of a row.
     mean: (f32, f32),
+}
+
+/// The words of a query, taken together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Words {
+    /// How many are looked for.
+    pub count: usize,
+    /// The highest score there could be.
+    pub bound: f32,
 }
 
 /// What one word of the query adds to a document's score.
@@ -118,14 +134,16 @@ impl KeywordScores {
     pub fn compute(snapshot: &Snapshot, terms: Vec<QueryTerm>) -> tantivy::Result<Self> {
         let segments = snapshot.segments();
         let total = |count: fn(&Segment) -> u64| segments.iter().map(|s| count(s)).sum::<u64>();
-        let sections = total(|s| s.documents.section_count() as u64);
+        let sections = total(|s| s.documents.section_count());
         let rows = total(|s| s.documents.living_rows());
-        let length = total(|s| s.documents.terms());
-        let mean = |count: u64| length as f32 / count.max(1) as f32;
+        let mean = |terms: u64, count: u64| terms as f32 / count.max(1) as f32;
         let mut scores = KeywordScores {
             looked: Vec::new(),
             documents: Vec::new(),
-            mean: (mean(sections), mean(rows)),
+            mean: (
+                mean(total(|s| s.documents.section_terms()), sections),
+                mean(total(|s| s.documents.row_terms()), rows),
+            ),
         };
         for term in terms {
             let (occurrences, holders) = look_up(snapshot, &term)?;
@@ -150,7 +168,7 @@ impl KeywordScores {
     }
 
     fn score_sections(&self, place: usize, segment: &Segment) -> Vec<f32> {
-        let mut scores = vec![0.0; segment.documents.section_count()];
+        let mut scores = vec![0.0; segment.documents.step_count()];
         for looked in &self.looked {
             for (section, count) in by_section(segment, &looked.occurrences[place]) {
                 let length = segment.documents.section_length(section) as f32;
@@ -161,10 +179,13 @@ impl KeywordScores {
         scores
     }
 
-    /// The highest score there could be: of a section that is nothing but the query's words, those
-    /// that no document has among them.
-    pub fn upper_bound(&self) -> f32 {
-        self.looked.iter().map(|looked| looked.weight).sum()
+    /// How many words are looked for, and the highest score there could be: of a section that is nothing
+    /// but these words, those that no document has among them.
+    pub fn words(&self) -> Words {
+        Words {
+            count: self.looked.len(),
+            bound: self.looked.iter().map(|looked| looked.weight).sum(),
+        }
     }
 
     /// Scores of the documents of a segment, by number.
@@ -215,7 +236,7 @@ impl KeywordScores {
             let found = within(&looked.occurrences[address.segment as usize], &rows);
             let here = found
                 .iter()
-                .filter(|o| segment.documents.section_of_row(o.row) == section);
+                .filter(|o| segment.documents.sections_of_row(o.row).contains(&section));
             let frequency: u32 = here.map(|occurrence| occurrence.count).sum();
             TermScore {
                 term: looked.term.word.clone(),
@@ -234,16 +255,14 @@ fn look_up(snapshot: &Snapshot, term: &QueryTerm) -> tantivy::Result<(Vec<Vec<Oc
     let mut occurrences = Vec::new();
     let mut holders = 0;
     for segment in snapshot.segments().iter() {
-        let found = if term.prefix {
-            let mut expanded = Vec::new();
-            for prefix in &term.terms {
-                expanded.extend(postings::expand(segment, field, prefix)?);
-            }
-            postings::occurrences(segment, field, &expanded)?
-        } else {
-            postings::occurrences(segment, field, &term.terms)?
-        };
-        holders += by_section(segment, &found).count() as u64;
+        let mut terms = term.terms.clone();
+        if let Some(beginning) = &term.beginning {
+            terms.extend(postings::expand(segment, field, beginning)?);
+            terms.sort_unstable();
+            terms.dedup();
+        }
+        let found = postings::occurrences(segment, field, &terms)?;
+        holders += by_section(segment, &found).len() as u64;
         occurrences.push(found);
     }
     Ok((occurrences, holders))
@@ -256,16 +275,37 @@ fn within<'a>(found: &'a [Occurrence], rows: &std::ops::Range<u32>) -> &'a [Occu
     &found[first..end]
 }
 
-/// Occurrences summed over the rows of each section.
-fn by_section<'a>(
-    segment: &'a Segment,
-    found: &'a [Occurrence],
-) -> impl Iterator<Item = (u32, u32)> + 'a {
-    let section = |row| segment.documents.section_of_row(row);
-    found
-        .chunk_by(move |a, b| section(a.row) == section(b.row))
-        .map(move |same| {
-            let count = same.iter().map(|occurrence| occurrence.count).sum();
-            (section(same[0].row), count)
-        })
+/// Occurrences summed over the rows of each section, by ascending section.
+fn by_section(segment: &Segment, found: &[Occurrence]) -> Vec<(u32, u32)> {
+    let mut sums: Vec<(u32, u32)> = Vec::with_capacity(2 * found.len());
+    for occurrence in found {
+        for section in segment.documents.sections_of_row(occurrence.row) {
+            // A row is in two sections at most, so the sum is one of the last two or not there yet.
+            let mut last = sums.iter_mut().rev().take(2);
+            match last.find(|(known, _)| *known == section) {
+                Some((_, sum)) => *sum += occurrence.count,
+                None => sums.push((section, occurrence.count)),
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyword::query::parse;
+
+    #[test]
+    fn a_beginning_is_folded_and_also_stands_for_itself() {
+        let terms = query_terms(&parse("photosynthesis* Cafés*"), &[Language::English]);
+        let term = |word: &str, stem: &str, beginning: &str| QueryTerm {
+            word: word.to_owned(),
+            weight: 1.0,
+            terms: vec![stem.to_owned()],
+            beginning: Some(beginning.to_owned()),
+        };
+        let photosynthesis = term("photosynthesis*", "photosynthesi", "photosynthesis");
+        assert_eq!(terms, [photosynthesis, term("cafés*", "cafe", "cafes")]);
+    }
 }

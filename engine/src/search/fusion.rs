@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 
+use crate::keyword::bm25::Words;
+
 /// How the scores of the two legs become one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "method")]
 pub enum Fusion {
     /// A weighted sum of standard scores: how many standard deviations a document's score lies above
     /// the mean of the documents that either leg ranks first. A leg that sets nothing apart counts for
-    /// little by itself, whatever the range of its scores.
+    /// little by itself, whatever the range of its scores. BM25 counts for less where no document holds
+    /// much of the query: what it finds then are chance meetings of words.
     Standard {
-        /// Weight of the cosine; BM25 has the rest.
+        /// Weight of the cosine; BM25 has the rest, or a part of it.
         semantic: f32,
     },
     /// A weighted sum of both scores, each brought to the range 0 to 1 by its theoretical minimum
@@ -39,6 +42,19 @@ const DEPTH: usize = 100;
 /// Cosines deviate at least so much: an encoder that sets nothing apart must not be believed to.
 const COSINE_DEVIATION: f32 = 0.08;
 
+/// A document that holds a third of the query is no chance meeting, nor one that holds more words than
+/// chance would vary by, which grows with the square root of their number.
+const SURE_SHARE: f32 = 3.0;
+
+/// How far the keyword leg is believed, from 0 to 1, if its best document scores `best`.
+fn belief(words: Words, best: f32) -> f32 {
+    if words.bound <= 0.0 {
+        return 0.0;
+    }
+    let sure = SURE_SHARE.max((words.count as f32).sqrt());
+    (best / words.bound * sure).min(1.0).powi(2)
+}
+
 /// A document with the scores of both legs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Legs {
@@ -53,9 +69,9 @@ pub type Share = (f32, f32);
 
 impl Fusion {
     /// For each document what the semantic and the keyword leg contribute.
-    pub fn shares(self, legs: &[Legs]) -> Vec<[Share; 2]> {
+    pub fn shares(self, legs: &[Legs], words: Words) -> Vec<[Share; 2]> {
         match self {
-            Fusion::Standard { semantic } => standard(legs, semantic),
+            Fusion::Standard { semantic } => standard(legs, semantic, words),
             Fusion::Convex { semantic } => convex(legs, semantic),
             Fusion::ReciprocalRank { k } => {
                 let semantic = reciprocal(legs.iter().map(|l| l.semantic).collect(), k);
@@ -68,7 +84,7 @@ impl Fusion {
     }
 }
 
-fn standard(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
+fn standard(legs: &[Legs], weight: f32, words: Words) -> Vec<[Share; 2]> {
     let cosine = |l: &Legs| l.semantic.unwrap_or(0.0);
     let mut pool = vec![false; legs.len()];
     // Equal ones by the other leg, so that the order in which documents were found does not show.
@@ -92,6 +108,8 @@ fn standard(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
     let (cosine_mean, cosine_deviation) = moments(&pooled(&cosine));
     let (keyword_mean, keyword_deviation) = moments(&pooled(&|l| l.keyword));
     let cosine_deviation = cosine_deviation.max(COSINE_DEVIATION);
+    let best = legs.iter().map(|l| l.keyword).fold(0.0, f32::max);
+    let keyword_weight = (1.0 - weight) * belief(words, best);
     let shares = legs.iter().map(|l| {
         let semantic = (cosine(l) - cosine_mean) / cosine_deviation;
         let keyword = if keyword_deviation > f32::EPSILON {
@@ -99,7 +117,7 @@ fn standard(legs: &[Legs], weight: f32) -> Vec<[Share; 2]> {
         } else {
             0.0
         };
-        [(semantic, weight), (keyword, 1.0 - weight)]
+        [(semantic, weight), (keyword, keyword_weight)]
     });
     shares.collect()
 }
@@ -172,8 +190,14 @@ mod tests {
         },
     ];
 
+    /// Words of which the best of [`LEGS`] holds enough.
+    const WORDS: Words = Words {
+        count: 4,
+        bound: 16.0,
+    };
+
     fn totals(fusion: Fusion, legs: &[Legs]) -> Vec<f32> {
-        let shares = fusion.shares(legs);
+        let shares = fusion.shares(legs, WORDS);
         let total = |[a, b]: [Share; 2]| a.0 * a.1 + b.0 * b.1;
         shares.into_iter().map(total).collect()
     }
@@ -181,7 +205,7 @@ mod tests {
     #[test]
     fn standard_scores_have_mean_0_and_deviation_1() {
         for leg in 0..2 {
-            let shares = Fusion::default().shares(&LEGS);
+            let shares = Fusion::default().shares(&LEGS, WORDS);
             let values: Vec<f32> = shares.iter().map(|share| share[leg].0).collect();
             let (mean, deviation) = moments(&values);
             assert!(mean.abs() < 1e-6 && (deviation - 1.0).abs() < 1e-5);
@@ -198,8 +222,24 @@ mod tests {
             semantic: Some(cosine),
             keyword: 0.0,
         });
-        let shares = Fusion::default().shares(&alike);
+        let shares = Fusion::default().shares(&alike, WORDS);
         assert!(shares.iter().all(|share| share[0].0.abs() < 0.02));
+    }
+
+    #[test]
+    fn chance_meetings_of_words_count_for_little() {
+        let weight = |count, bound| {
+            let shares = Fusion::default().shares(&LEGS, Words { count, bound });
+            shares[0][1].1
+        };
+        // The best document scores 8: half of what is possible, a sixth, a sixteenth.
+        assert!((weight(4, 16.0) - 0.4).abs() < 1e-6);
+        assert!((weight(4, 48.0) - 0.4 * 0.25).abs() < 1e-6);
+        assert!((weight(4, 128.0) - 0.4 * 0.1875f32.powi(2)).abs() < 1e-6);
+        // A sixteenth of 144 words is not by chance.
+        assert!((weight(144, 128.0) - 0.4 * 0.5625).abs() < 1e-6);
+        // No word of the query is known.
+        assert_eq!(weight(0, 0.0), 0.0);
     }
 
     #[test]
@@ -254,9 +294,9 @@ mod tests {
             keyword: 0.0,
         }];
         for fusion in [Fusion::default(), Fusion::Convex { semantic: 0.8 }] {
-            let shares = fusion.shares(&nothing);
+            let shares = fusion.shares(&nothing, WORDS);
             assert!(shares[0].iter().all(|(normalised, _)| *normalised == 0.0));
-            assert_eq!(fusion.shares(&[]).len(), 0);
+            assert_eq!(fusion.shares(&[], WORDS).len(), 0);
         }
     }
 }

@@ -85,7 +85,7 @@ impl Ranking<'_> {
         let scores = self.keyword.map(|leg| leg.rows(segment, ranked.address));
         let bound = self
             .keyword
-            .map_or(0.0, |leg| leg.upper_bound())
+            .map_or(0.0, |leg| leg.words().bound)
             .max(f32::MIN_POSITIVE);
         let [(_, semantic_weight), (_, keyword_weight)] = ranked.shares;
         let mut found: Vec<RowScore> = rows

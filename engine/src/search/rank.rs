@@ -139,7 +139,7 @@ impl Ranking<'_> {
     /// A single leg is shown as it is: a cosine or a BM25.
     fn shares(&self, legs: &[Legs]) -> Vec<[Share; 2]> {
         match (self.semantic, self.keyword) {
-            (Some(_), Some(_)) => self.fusion.shares(legs),
+            (Some(_), Some(keyword)) => self.fusion.shares(legs, keyword.words()),
             (Some(_), None) => {
                 let cosines = legs.iter().map(|l| l.semantic.unwrap_or_default());
                 cosines.map(|cosine| [(cosine, 1.0), (0.0, 0.0)]).collect()
@@ -181,7 +181,7 @@ impl Ranking<'_> {
     /// Whether any document looks like an answer, as far as its cosine and the share of the query's
     /// words that it holds can tell. It knows a foreign topic, not a missing fact.
     pub fn relevant(&self, ranked: &[Ranked]) -> bool {
-        let bound = self.keyword.map_or(0.0, |leg| leg.upper_bound());
+        let bound = self.keyword.map_or(0.0, |leg| leg.words().bound);
         ranked.iter().any(|r| {
             let cosine = r.legs.semantic.unwrap_or_default();
             let coverage = if bound > 0.0 {

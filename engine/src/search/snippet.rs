@@ -34,12 +34,9 @@ impl Highlighter {
         let mut weights = HashMap::new();
         let mut prefixes = Vec::new();
         for term in terms {
-            if term.prefix {
-                prefixes.extend(term.terms.iter().cloned());
-            } else {
-                for text in &term.terms {
-                    weights.insert(text.clone(), term.weight);
-                }
+            prefixes.extend(term.beginning.iter().cloned());
+            for text in &term.terms {
+                weights.insert(text.clone(), term.weight);
             }
         }
         Highlighter {

@@ -8,9 +8,9 @@ use kenning::{Language, Value};
 
 /// Components of a vector.
 pub const DIMENSION: usize = 16;
-/// Longest input of the made-up encoder; 1,024 / 256 = 4 chunks make a section.
+/// Longest input of the made-up encoder; 768 / 256 = 3 chunks make a step, two steps a section.
 pub const MAX_TOKENS: usize = 256;
-const SECTION_CHUNKS: usize = 4;
+const STEP_CHUNKS: usize = 3;
 
 /// Words that the stop list of English holds.
 const STOP_WORDS: [&str; 3] = ["the", "and", "of"];
@@ -165,6 +165,11 @@ impl Model {
 
     /// For each document that holds a word of the query the BM25 of its best section.
     pub fn bm25(&self, query: &str) -> BTreeMap<String, f64> {
+        self.words(query).0
+    }
+
+    /// BM25 of documents, the number of different words, and the most that BM25 could be.
+    fn words(&self, query: &str) -> (BTreeMap<String, f64>, usize, f64) {
         let mut words: Vec<&str> = query.split(' ').collect();
         if words.iter().any(|word| !STOP_WORDS.contains(word)) {
             words.retain(|word| !STOP_WORDS.contains(word));
@@ -200,12 +205,19 @@ impl Model {
                 *best = best.max(score);
             }
         }
-        scores
+        let bound = idf.iter().sum();
+        words.sort_unstable();
+        words.dedup();
+        (scores, words.len(), bound)
     }
 
-    /// Standard scores of both legs, 0.6 and 0.4 of them; right while either leg ranks at most 100.
+    /// Standard scores of both legs, 0.6 of the one and up to 0.4 of the other; right while either leg ranks at most 100.
     pub fn fused(&self, query: &str, vector: &[f32]) -> BTreeMap<String, f64> {
-        let (cosines, keyword) = (self.cosines(vector), self.bm25(query));
+        let cosines = self.cosines(vector);
+        let (keyword, count, bound) = self.words(query);
+        let best = keyword.values().copied().fold(0.0, f64::max);
+        let belief = (best / bound * (count as f64).sqrt().max(3.0)).min(1.0);
+        let weight = 0.4 * belief * belief;
         assert!(cosines.len() <= 100, "the model's pool is everything");
         let words = |id: &String| keyword.get(id).copied().unwrap_or_default();
         let (cosine_mean, cosine_deviation) = moments(cosines.values().copied());
@@ -216,7 +228,7 @@ impl Model {
                 true => (words(id) - word_mean) / word_deviation,
                 false => 0.0,
             };
-            (id.clone(), 0.6 * semantic + 0.4 * word)
+            (id.clone(), 0.6 * semantic + weight * word)
         });
         fused.collect()
     }
@@ -243,10 +255,10 @@ fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 /// The words of each section of a document, and how many of them count.
 fn sections(document: &EmbeddedDocument) -> Vec<(Vec<String>, usize)> {
     let chunks = document.chunks.len();
-    let count = chunks.div_ceil(SECTION_CHUNKS);
-    let mut sections = vec![(Vec::new(), 0); count];
+    let steps = chunks.div_ceil(STEP_CHUNKS);
+    let mut held = vec![(Vec::new(), 0); steps];
     for (place, chunk) in document.chunks.iter().enumerate() {
-        let (held, length) = &mut sections[place * count / chunks];
+        let (held, length) = &mut held[place * steps / chunks];
         let words = chunk.title.split(' ').chain(chunk.text.split(' '));
         for word in words.filter(|word| !word.is_empty()) {
             let stop = STOP_WORDS.contains(&word) && document.language == Some(Language::English);
@@ -254,5 +266,12 @@ fn sections(document: &EmbeddedDocument) -> Vec<(Vec<String>, usize)> {
             held.push(word.to_owned());
         }
     }
-    sections
+    if steps < 2 {
+        return held;
+    }
+    let joined = held.windows(2).map(|pair| {
+        let words = [pair[0].0.as_slice(), pair[1].0.as_slice()].concat();
+        (words, pair[0].1 + pair[1].1)
+    });
+    joined.collect()
 }
