@@ -68,7 +68,8 @@ pub struct Legs {
 pub type Share = (f32, f32);
 
 impl Fusion {
-    /// For each document what the semantic and the keyword leg contribute.
+    /// For each document what the semantic and the keyword leg contribute. `words` is what the keyword
+    /// leg looked for; `legs` are the documents that either leg nominated.
     pub fn shares(self, legs: &[Legs], words: Words) -> Vec<[Share; 2]> {
         match self {
             Fusion::Standard { semantic } => standard(legs, semantic, words),

@@ -28,10 +28,10 @@ use eligible::Eligible;
 use rank::Ranking;
 use semantic::SemanticScores;
 
-pub use crate::keyword::bm25::TermScore;
+pub use crate::keyword::bm25::{TermScore, Words};
 pub use error::QueryError;
 pub use filter::{Fact, Filter, Operator};
-pub use fusion::Fusion;
+pub use fusion::{Fusion, Legs, Share};
 pub use request::{
     Explanation, Mode, Part, Passage, Plan, SearchHit, SearchRequest, SearchResponse, Vectors,
 };
