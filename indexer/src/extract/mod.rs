@@ -60,6 +60,7 @@ mod source;
 mod table;
 mod wire;
 mod worker;
+mod xls;
 mod xml;
 mod xmltext;
 mod xps;
