@@ -15,6 +15,7 @@ fn main() {
     a_file_is_read_as_without_a_worker();
     #[cfg(target_os = "linux")]
     memory_is_bounded();
+    there_is_always_memory_for_a_small_file();
     println!("worker: ok");
 }
 
@@ -40,6 +41,15 @@ fn a_file_is_read_as_without_a_worker() {
         matches!(error, Err(ExtractError::Damaged { .. })),
         "{error:?}"
     );
+}
+
+fn there_is_always_memory_for_a_small_file() {
+    let limits = Limits {
+        memory_bytes: 1,
+        ..Limits::default()
+    };
+    let page = extractor(limits).extract(Path::new("a.html"), b"<p>text</p>");
+    assert_eq!(page.unwrap().parts[0].text, "text");
 }
 
 /// A notebook of some MiB becomes a tree many times its size.

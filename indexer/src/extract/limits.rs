@@ -21,7 +21,8 @@ pub struct Limits {
     pub entries: usize,
     /// Most seconds of wall-clock time. Default 20.
     pub seconds: f64,
-    /// Most bytes of memory that a worker process may take. Default 1 GiB.
+    /// Most bytes of memory that a worker process may take. Default 1 GiB; at least 32 MiB, without which no
+    /// worker can read anything.
     pub memory_bytes: u64,
 }
 
@@ -44,6 +45,9 @@ impl Limits {
         Duration::try_from_secs_f64(self.seconds).unwrap_or(Duration::MAX)
     }
 }
+
+/// The least memory of a worker.
+pub(super) const LEAST_MEMORY: u64 = 32 * MIB;
 
 /// How deep documents inside documents (attachments of attachments) are followed.
 const NESTING: u8 = 3;

@@ -180,6 +180,8 @@ fn body(
                         paragraph.text.push_str(match name {
                             "s" | "tab" => " ",
                             "line-break" => "\n",
+                            // What a picture is called and shows.
+                            "title" | "desc" => " ",
                             _ => "",
                         });
                     }
@@ -197,6 +199,11 @@ fn body(
                     }
                 }
                 "frame" => title = false,
+                "title" | "desc" => {
+                    if let Some(paragraph) = open.last_mut() {
+                        paragraph.text.push(' ');
+                    }
+                }
                 "annotation" => comments = comments.saturating_sub(1),
                 "list-item" => lists = lists.saturating_sub(1),
                 "table-row" => blocks.close_row()?,
@@ -277,6 +284,18 @@ mod tests {
         <table:table><table:table-row><table:table-cell><text:p>x</text:p></table:table-cell>\
         <table:table-cell><text:p>y</text:p></table:table-cell></table:table-row></table:table>\
         </office:text></office:body></office:document-content>";
+
+    #[test]
+    fn what_a_picture_is_called_does_not_run_into_the_text() {
+        let content =
+            b"<o><office:body><office:text><text:p>before<draw:frame><svg:title>name</svg:title>\
+            <svg:desc>a cat</svg:desc></draw:frame>after</text:p></office:text></office:body></o>";
+        let bytes = zip_of(&[
+            ("mimetype", b"application/vnd.oasis.opendocument.text"),
+            ("content.xml", content),
+        ]);
+        assert_eq!(part("a.odt", &bytes).text, "before name a cat after");
+    }
 
     #[test]
     fn a_text_document() {

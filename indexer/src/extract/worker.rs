@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ExtractError;
 use super::extractor::guarded;
 use super::format::Format;
-use super::limits::{Context, Limits};
+use super::limits::{Context, LEAST_MEMORY, Limits};
 use super::part::Extracted;
 use super::read::read;
 use super::wire::Answer;
@@ -193,7 +193,7 @@ fn bound_process(limits: &Limits) {
     };
     lower(
         Resource::As,
-        address_space().saturating_add(limits.memory_bytes),
+        address_space().saturating_add(limits.memory_bytes.max(LEAST_MEMORY)),
     );
     lower(Resource::Cpu, limits.seconds.max(0.0).ceil() as u64 + 2);
     lower(Resource::Core, 0);

@@ -52,6 +52,8 @@ enum Target {
     Keywords,
     Fonts,
     Styles,
+    /// The name of a drawing's property.
+    PropertyName,
 }
 
 struct Reader<'a> {
@@ -77,6 +79,8 @@ struct Reader<'a> {
     style_name: String,
     title: String,
     fact: String,
+    /// The name of a drawing's property.
+    property: String,
     metadata: Metadata,
 }
 
@@ -108,6 +112,7 @@ impl<'a> Reader<'a> {
             style_name: String::new(),
             title: String::new(),
             fact: String::new(),
+            property: String::new(),
             metadata: Metadata::new(),
         }
     }
@@ -294,6 +299,7 @@ impl<'a> Reader<'a> {
             Target::Body if !self.group.hidden => self.paragraph.push_str(text),
             Target::Body | Target::Nowhere | Target::Fonts => {}
             Target::Styles => self.style_name(text),
+            Target::PropertyName => self.property.push_str(text),
             Target::Title | Target::Author | Target::Subject | Target::Keywords => {
                 self.fact.push_str(text)
             }

@@ -57,3 +57,12 @@ fn a_star_inside_of_a_group_hides_nothing() {
         "The quick brown fox"
     );
 }
+
+#[test]
+fn of_a_drawing_only_words_are_text() {
+    let rtf = r"{\rtf1 before{\shp{\*\shpinst{\sp{\sn shapeType}{\sv 202}}{\sp{\sn gtextUNICODE}{\sv drawn}}{\shptxt boxed}}} after\par}";
+    assert_eq!(
+        part("a.rtf", rtf.as_bytes()).text,
+        "before drawn boxed after"
+    );
+}

@@ -46,7 +46,8 @@ impl Reader<'_> {
                 }
             }
             // A comment or a note stands in the middle of a line.
-            "annotation" | "footnote" => self.text(" "),
+            "annotation" | "footnote" | "shptxt" => self.text(" "),
+            "sv" => self.property_value(),
             "listtext" | "pntext" => {
                 self.is_item = true;
                 self.destination(name);
@@ -102,14 +103,19 @@ impl Reader<'_> {
             "author" => Target::Author,
             "subject" => Target::Subject,
             "keywords" => Target::Keywords,
+            "sn" => {
+                self.property.clear();
+                self.group.target = Target::PropertyName;
+                return;
+            }
             "colortbl" | "pict" | "objdata" | "fldinst" | "listtable" | "listoverridetable"
             | "info" | "themedata" | "datastore" | "latentstyles" | "rsidtbl" | "xmlnstbl"
             | "bkmkstart" | "bkmkend" | "listtext" | "pntext" | "filetbl" | "revtbl"
-            | "generator" | "operator" | "company" | "doccomm" | "nonshppict" | "sn"
-            | "template" | "ftnsep" | "ftnsepc" | "aftnsep" | "atnid" | "atnref" | "atndate"
-            | "pgdsctbl" | "colorschememapping" | "mmathPr" | "xe" | "tc" | "rxe"
-            | "nonesttables" | "falt" | "objclass" | "pntxta" | "pntxtb" | "wgrffmtfilter"
-            | "userprops" | "docvar" | "datafield" | "factoidname" => Target::Nowhere,
+            | "generator" | "operator" | "company" | "doccomm" | "nonshppict" | "template"
+            | "ftnsep" | "ftnsepc" | "aftnsep" | "atnid" | "atnref" | "atndate" | "pgdsctbl"
+            | "colorschememapping" | "mmathPr" | "xe" | "tc" | "rxe" | "nonesttables" | "falt"
+            | "objclass" | "pntxta" | "pntxtb" | "wgrffmtfilter" | "userprops" | "docvar"
+            | "datafield" | "factoidname" => Target::Nowhere,
             _ => return,
         };
         // The facts stand inside of the group `info`, which shows nothing itself.
@@ -120,7 +126,19 @@ impl Reader<'_> {
         self.fact.clear();
         self.group.target = target;
     }
+
+    /// The value of the property of a drawing that was named before; most are numbers.
+    fn property_value(&mut self) {
+        if TEXT_PROPERTIES.contains(&self.property.trim()) {
+            self.text(" ");
+        } else {
+            self.group.target = Target::Nowhere;
+        }
+    }
 }
+
+/// Properties of a drawing whose values are text: letters drawn as a picture, and what a picture shows.
+const TEXT_PROPERTIES: [&str; 2] = ["gtextUNICODE", "wzDescription"];
 
 /// Whether the destination behind `\*` has text of the document in it all the same.
 pub(super) fn is_shown_destination(rest: &[u8]) -> bool {
