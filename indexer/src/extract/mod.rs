@@ -60,7 +60,6 @@ mod source;
 mod table;
 mod wire;
 mod worker;
-mod xls;
 mod xml;
 mod xmltext;
 mod xps;

@@ -17,7 +17,6 @@ use super::metadata::{put, put_date};
 use super::ooxml;
 use super::part::{Part, Reading, Warning};
 use super::table::{Cell, TableWriter};
-use super::xls::check_dimensions;
 
 type Bytes<'a> = Cursor<&'a [u8]>;
 
@@ -27,9 +26,8 @@ pub(super) fn read(
     bytes: &[u8],
     context: &Context,
 ) -> Result<Reading, ExtractError> {
-    match format {
-        Format::Xls => check_dimensions(bytes, context)?,
-        _ => check_unpacked(format, bytes, context)?,
+    if format != Format::Xls {
+        check_unpacked(format, bytes, context)?;
     }
     let mut book = open(format, bytes)?;
     let mut blocks = Blocks::new(context);
