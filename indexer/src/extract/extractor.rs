@@ -7,6 +7,7 @@ use std::thread;
 
 use super::detect::detect;
 use super::error::ExtractError;
+use super::foreign::panic_message;
 use super::format::Format;
 use super::limits::{Context, Limits};
 use super::part::Extracted;
@@ -128,21 +129,6 @@ where
             Err(crashed("its thread ended early".to_owned()))
         }
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|message| (*message).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic".to_owned());
-    message
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(160)
-        .collect()
 }
 
 /// A reader's panic is an answer that the caller gets as an error: it is not printed as well. The

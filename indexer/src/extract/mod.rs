@@ -17,6 +17,7 @@
 //!   caught and a late reader is left behind: it goes on using its memory until it ends by itself.
 
 mod archive;
+mod biff;
 mod blocks;
 mod charset;
 mod codepage;
@@ -31,6 +32,7 @@ mod epub;
 mod error;
 mod extractor;
 mod fb2;
+mod foreign;
 mod format;
 mod front_matter;
 mod html;

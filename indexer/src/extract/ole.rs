@@ -1,7 +1,7 @@
 //! OLE compound files: what Office wrote before 2007, and Outlook still does.
 
 use std::borrow::Cow;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 
 use cfb::CompoundFile;
 use kenning::document::Metadata;
@@ -131,6 +131,19 @@ impl<'a> Ole<'a> {
         names
     }
 
+    /// The root's streams of these names, letter case aside.
+    pub fn streams(&mut self, wanted: &[&str]) -> Result<Vec<(String, Vec<u8>)>, ExtractError> {
+        let mut found = Vec::new();
+        for name in self.names_in("/") {
+            if wanted.iter().any(|want| want.eq_ignore_ascii_case(&name))
+                && let Some(content) = self.stream(&format!("/{name}"))?
+            {
+                found.push((name, content));
+            }
+        }
+        Ok(found)
+    }
+
     /// The title and the facts from the summary. A damaged summary says nothing.
     pub fn summary(&mut self) -> Result<(String, Metadata), ExtractError> {
         let mut metadata = Metadata::new();
@@ -138,6 +151,19 @@ impl<'a> Ole<'a> {
         let title = summary(&bytes, &mut metadata).unwrap_or_default();
         Ok((title, metadata))
     }
+}
+
+/// A new compound file with these streams, for a parser of others that follows the chains of sectors
+/// without looking whether they go round in circles.
+pub(super) fn pack(streams: &[(String, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
+    // calamine takes a file of version 4 without small streams for a damaged one.
+    let version = cfb::Version::V3;
+    let mut file = CompoundFile::create_with_version(version, Cursor::new(Vec::new()))?;
+    for (name, content) in streams {
+        file.create_stream(format!("/{name}"))?.write_all(content)?;
+    }
+    file.flush()?;
+    Ok(file.into_inner().into_inner())
 }
 
 /// Reads a property set stream ([MS-OLEPS]): the offset of the first set, then pairs of property and

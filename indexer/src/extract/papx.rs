@@ -23,7 +23,11 @@ impl Looks {
     /// Reads what the header leads to. What is damaged is left out: text without looks is still text.
     pub fn read(main: &[u8], table: &[u8]) -> Self {
         let mut runs = Vec::new();
-        for page in pages(main, table).unwrap_or_default() {
+        let mut pages = pages(main, table).unwrap_or_default();
+        // A page named a million times would cost its size as often.
+        pages.sort_unstable();
+        pages.dedup();
+        for page in pages {
             if let Some(page) = page
                 .checked_mul(512)
                 .and_then(|start| main.get(start..start + 512))

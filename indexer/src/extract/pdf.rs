@@ -8,6 +8,7 @@ use pdf_oxide::{Error, PdfDocument};
 
 use super::blocks::{Blocks, squeeze};
 use super::error::ExtractError;
+use super::foreign;
 use super::format::Format;
 use super::limits::Context;
 use super::metadata::{put, put_date};
@@ -18,11 +19,8 @@ const FORMAT: Format = Format::Pdf;
 /// Reads the pages. A file that opens with the empty password is read; paragraphs that are the title
 /// of a bookmark are headings.
 pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractError> {
-    let document = PdfDocument::from_bytes(bytes.to_vec()).map_err(failure)?;
-    if document.is_encrypted() && !document.authenticate(b"").map_err(failure)? {
-        return Err(ExtractError::Encrypted { format: FORMAT });
-    }
-    let pages = document.page_count().map_err(failure)?;
+    let broken = |reason: String| ExtractError::damaged(FORMAT, reason);
+    let (document, pages) = foreign::call(|| open(bytes)).map_err(broken)??;
     if pages > context.limits.entries {
         return Err(ExtractError::TooManyEntries {
             limit: context.limits.entries,
@@ -30,8 +28,9 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     }
     let mut bookmarks = Vec::new();
     // Bookmarks that cannot be read only cost headings.
+    let outline = foreign::call(|| document.get_outline().ok().flatten());
     collect(
-        document.get_outline().ok().flatten().unwrap_or_default(),
+        outline.ok().flatten().unwrap_or_default(),
         1,
         &mut bookmarks,
     );
@@ -40,24 +39,27 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
     for (index, page) in (0..pages).zip(1u32..) {
         context.check_time()?;
         blocks.set_page(page);
-        match document.extract_text(index) {
-            Ok(text) => {
+        match foreign::call(|| document.extract_text(index)) {
+            Ok(Ok(text)) => {
                 for paragraph in paragraphs(&text) {
                     let kind = heading(&paragraph, &bookmarks).unwrap_or(BlockKind::Paragraph);
                     blocks.push(kind, &paragraph)?;
                 }
             }
-            Err(Error::EncryptedPdf) => return Err(ExtractError::Encrypted { format: FORMAT }),
-            Err(error) => warnings.push(Warning::Page {
+            Ok(Err(Error::EncryptedPdf)) => {
+                return Err(ExtractError::Encrypted { format: FORMAT });
+            }
+            Ok(Err(error)) => warnings.push(Warning::Page {
                 page,
                 reason: error.to_string(),
             }),
+            Err(reason) => warnings.push(Warning::Page { page, reason }),
         }
     }
     if blocks.is_empty() && !warnings.is_empty() {
         return Err(ExtractError::damaged(FORMAT, &warnings[0]));
     }
-    let (title, metadata) = information(&document);
+    let (title, metadata) = foreign::call(|| information(&document)).unwrap_or_default();
     let (text, structure) = blocks.finish()?;
     let part = Part {
         title,
@@ -65,6 +67,16 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
         ..Part::extracted(text, structure)
     };
     Ok(Reading::new(vec![part], warnings))
+}
+
+/// The document, and how many pages it has.
+fn open(bytes: &[u8]) -> Result<(PdfDocument, usize), ExtractError> {
+    let document = PdfDocument::from_bytes(bytes.to_vec()).map_err(failure)?;
+    if document.is_encrypted() && !document.authenticate(b"").map_err(failure)? {
+        return Err(ExtractError::Encrypted { format: FORMAT });
+    }
+    let pages = document.page_count().map_err(failure)?;
+    Ok((document, pages))
 }
 
 fn failure(error: Error) -> ExtractError {

@@ -9,14 +9,25 @@ use calamine::{
 use kenning::document::{BlockKind, Metadata};
 
 use super::archive::Archive;
+use super::biff;
 use super::blocks::Blocks;
 use super::error::ExtractError;
+use super::foreign;
 use super::format::Format;
 use super::limits::Context;
 use super::metadata::{put, put_date};
+use super::ole::{Ole, pack};
 use super::ooxml;
 use super::part::{Part, Reading, Warning};
 use super::table::{Cell, TableWriter};
+
+/// The streams of an old workbook that are read.
+const STREAMS: &[&str] = &[
+    "Workbook",
+    "Book",
+    "\u{5}SummaryInformation",
+    "\u{5}DocumentSummaryInformation",
+];
 
 type Bytes<'a> = Cursor<&'a [u8]>;
 
@@ -26,21 +37,32 @@ pub(super) fn read(
     bytes: &[u8],
     context: &Context,
 ) -> Result<Reading, ExtractError> {
-    if format != Format::Xls {
-        check_unpacked(format, bytes, context)?;
-    }
-    let mut book = open(format, bytes)?;
-    let mut blocks = Blocks::new(context);
     let mut warnings = Vec::new();
+    let fresh;
+    let bytes = if format == Format::Xls {
+        let (packed, beyond) = repack(bytes, context)?;
+        if beyond > 0 {
+            let reason = format!("{beyond} cells beyond the last column");
+            warnings.push(Warning::Damaged(reason));
+        }
+        fresh = packed;
+        &fresh
+    } else {
+        check_unpacked(format, bytes, context)?;
+        bytes
+    };
+    let broken = |reason: String| ExtractError::damaged(format, reason);
+    let mut book = foreign::call(|| open(format, bytes)).map_err(broken)??;
+    let mut blocks = Blocks::new(context);
     let names = book.sheet_names();
     for (name, number) in names.iter().zip(1..) {
         blocks.set_page(number);
-        let result = match &mut book {
+        let result = foreign::call(|| match &mut book {
             Sheets::Xlsx(book) => cells_of_xlsx(book, name, &mut blocks, context),
             Sheets::Xlsb(book) => cells_of_xlsb(book, name, &mut blocks, context),
             book => rows(book, name, &mut blocks),
-        };
-        match result {
+        });
+        match result.unwrap_or_else(|reason| Err(SheetError::Damaged(reason))) {
             Ok(()) => {}
             Err(SheetError::Limit(error)) => return Err(error),
             Err(SheetError::Damaged(reason)) => warnings.push(Warning::Sheet {
@@ -49,7 +71,8 @@ pub(super) fn read(
             }),
         }
     }
-    let properties = book.workbook_properties().unwrap_or_default();
+    let properties = foreign::call(|| book.workbook_properties().unwrap_or_default());
+    let properties = properties.unwrap_or_default();
     if matches!(format, Format::Xlsx | Format::Xlsb) {
         blocks.end_pages();
         let mut archive = Archive::open(bytes, format, context)?;
@@ -68,6 +91,20 @@ pub(super) fn read(
         ..Part::extracted(text, structure)
     };
     Ok(Reading::new(vec![part], warnings))
+}
+
+/// An old workbook with nothing in it but what is read, and how many cells were taken out of it: calamine
+/// takes sizes and chains of sectors in a file for granted.
+fn repack(bytes: &[u8], context: &Context) -> Result<(Vec<u8>, usize), ExtractError> {
+    let mut streams = Ole::open(bytes, Format::Xls, context)?.streams(STREAMS)?;
+    let mut beyond = 0;
+    for (name, stream) in &mut streams {
+        if !name.starts_with('\u{5}') {
+            beyond += biff::tame(stream, context)?;
+        }
+    }
+    let packed = pack(&streams).map_err(|error| ExtractError::damaged(Format::Xls, error))?;
+    Ok((packed, beyond))
 }
 
 /// calamine unpacks without a limit of its own, so the sizes are tried first.
@@ -300,7 +337,8 @@ fn note(properties: &WorkbookProperties, metadata: &mut Metadata) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{outline, part, zip_of};
+    #![allow(clippy::unwrap_used)]
+    use super::super::testing::{outline, part, read, zip_of};
     use super::*;
 
     #[test]
@@ -308,6 +346,18 @@ mod tests {
         assert_eq!(number_text(0.1 + 0.2), "0.3");
         assert_eq!(number_text(1234567.0), "1234567");
         assert_eq!(number_text(1e300), "1e300");
+    }
+
+    /// calamine followed it until memory ended.
+    #[test]
+    fn a_chain_of_sectors_that_goes_round_is_an_error() {
+        let mut bytes = pack(&[("Workbook".to_owned(), vec![0; 20_000])]).unwrap();
+        // The header names the sector of the table; the stream has sectors behind it.
+        let table = u32::from_le_bytes(bytes[76..80].try_into().unwrap()) as usize;
+        let entry = (table + 1) * 512 + 4 * 20;
+        bytes[entry..entry + 4].copy_from_slice(&15u32.to_le_bytes());
+        let error = read("a.xls", &bytes).unwrap_err();
+        assert!(error.to_string().contains("pointed to twice"), "{error}");
     }
 
     #[test]
