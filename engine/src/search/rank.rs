@@ -60,7 +60,6 @@ impl Ranking<'_> {
             .collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         self.order_equals(&mut ranked, count)?;
-        ranked.truncate(count);
         Ok(ranked)
     }
 
@@ -95,14 +94,37 @@ impl Ranking<'_> {
             .filter(|s| s.score == border)
             .collect();
         found.retain(|scored| scored.score > border);
-        let mut named: Vec<(String, Scored)> = equal
-            .into_iter()
-            .map(|scored| Ok((self.snapshot.id(scored.address)?, scored)))
-            .collect::<Result<_>>()?;
-        named.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let room = depth - found.len();
-        found.extend(named.into_iter().take(room).map(|(_, scored)| scored));
+        found.extend(self.first_by_id(equal, room, |scored| scored.address)?);
         Ok(found)
+    }
+
+    /// The first `room` of `equal` by the ids of their documents, in order. Reading the ids of all would
+    /// take long where many are equal, so the first of each segment are found by their ids' order alone.
+    fn first_by_id<T: Copy>(
+        &self,
+        mut equal: Vec<T>,
+        room: usize,
+        address: impl Fn(&T) -> DocumentAddress,
+    ) -> Result<Vec<T>> {
+        let segment = |item: &T| address(item).segment;
+        equal.sort_unstable_by_key(segment);
+        let mut firsts: Vec<Vec<T>> = Vec::new();
+        for same in equal.chunk_by(|a, b| segment(a) == segment(b)) {
+            let mut ordered = same.to_vec();
+            ordered.sort_unstable_by_key(|item| self.snapshot.id_order(address(item)));
+            ordered.truncate(room);
+            firsts.push(ordered);
+        }
+        if let [first] = &mut firsts[..] {
+            return Ok(std::mem::take(first));
+        }
+        let mut named: Vec<(String, T)> = Vec::new();
+        for item in firsts.into_iter().flatten() {
+            named.push((self.snapshot.id(address(&item))?, item));
+        }
+        named.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(named.into_iter().take(room).map(|(_, item)| item).collect())
     }
 
     fn found_by_keyword(&self) -> Vec<Scored> {
@@ -151,30 +173,19 @@ impl Ranking<'_> {
         }
     }
 
-    /// Puts documents of equal score in the order of their ids, as far as `count` documents reach:
-    /// where rows lie must not show.
-    fn order_equals(&self, ranked: &mut [Ranked], count: usize) -> Result<()> {
-        let mut start = 0;
-        while start < ranked.len().min(count) {
-            let score = ranked[start].score;
-            let equal = ranked[start..].iter().take_while(|r| r.score == score);
-            let end = start + equal.count().max(1);
-            if end - start > 1 {
-                let ids: Vec<String> = ranked[start..end]
-                    .iter()
-                    .map(|r| self.snapshot.id(r.address))
-                    .collect::<Result<_>>()?;
-                let mut keyed: Vec<(String, Ranked)> = ids
-                    .into_iter()
-                    .zip(ranked[start..end].iter().copied())
-                    .collect();
-                keyed.sort_by(|a, b| a.0.cmp(&b.0));
-                for (place, (_, r)) in ranked[start..end].iter_mut().zip(keyed) {
-                    *place = r;
-                }
+    /// Cuts `ranked` to `count` documents, those of equal score in the order of their ids: where rows lie
+    /// must not show.
+    fn order_equals(&self, ranked: &mut Vec<Ranked>, count: usize) -> Result<()> {
+        let mut ordered: Vec<Ranked> = Vec::with_capacity(count.min(ranked.len()));
+        for equal in ranked.chunk_by(|a, b| a.score == b.score) {
+            let room = count - ordered.len();
+            match equal {
+                _ if room == 0 => break,
+                [alone] => ordered.push(*alone),
+                _ => ordered.extend(self.first_by_id(equal.to_vec(), room, |r| r.address)?),
             }
-            start = end;
         }
+        *ranked = ordered;
         Ok(())
     }
 
