@@ -104,9 +104,9 @@ fn questions_in_other_words_are_answered() {
         println!("{}: nDCG@10 {mean:.4}", run.name);
         scores.insert(run.name, mean);
     }
-    // Floors a little below what was measured: .299, .824 and .686. Three quarters of the questions share
+    // Floors a little below what was measured: .312, .821 and .794. Three quarters of the questions share
     // hardly a word with their answers, which the keyword leg cannot know.
-    for (mode, floor) in [("keyword", 0.27), ("semantic", 0.80), ("hybrid", 0.66)] {
+    for (mode, floor) in [("keyword", 0.28), ("semantic", 0.80), ("hybrid", 0.77)] {
         assert!(scores[mode] > floor, "{mode} below {floor}: {scores:?}");
     }
 }
