@@ -196,13 +196,13 @@ pub struct HowArgs {
     #[arg(long, value_enum, default_value_t = ModeArg::Hybrid)]
     pub mode: ModeArg,
     /// How many documents to show
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub limit: usize,
     /// How many of the best to leave out first
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub offset: usize,
     /// How many passages of each document to show
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub passages: usize,
     /// Only documents for which this holds, as in 'ext:md and modified>=2026-01-01'
     #[arg(long, value_name = "EXPR")]
@@ -217,8 +217,21 @@ pub struct HowArgs {
     #[arg(long)]
     pub explain: bool,
     /// Leave out hits that score less
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = finite, allow_negative_numbers = true)]
     pub min_score: Option<f32>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("expected a whole number, 1 or more".to_owned()),
+    }
+}
+
+fn finite(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number: &f32| number.is_finite());
+    number.ok_or_else(|| "expected a number such as 0.5".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +242,7 @@ pub struct SimilarArgs {
     #[command(flatten)]
     pub place: WhereArgs,
     /// How many documents to show
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub limit: usize,
     /// Print one JSON object
     #[arg(long)]

@@ -49,18 +49,14 @@ impl Layout {
         self.folder.join("catalogue")
     }
 
-    /// Size of all files of the index, in bytes.
+    /// Size of all files, in bytes: index, catalogue and cache of embeddings.
     pub fn disk_bytes(&self) -> u64 {
-        fn size(folder: &Path) -> u64 {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let sizes = entries.map(|entry| match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => size(&entry.path()),
-                Ok(metadata) => metadata.len(),
-                Err(_) => 0,
-            });
-            sizes.sum()
-        }
         size(&self.folder)
+    }
+
+    /// Size of the index alone, in bytes.
+    pub fn index_bytes(&self) -> u64 {
+        size(&self.index())
     }
 
     /// Whether something was indexed here.
@@ -280,6 +276,17 @@ fn tidy(path: &Path) -> PathBuf {
         }
     }
     tidied
+}
+
+/// Bytes in the files of a folder; what vanishes meanwhile counts nothing.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ impl<'a> Run<'a> {
                 }
             }
             if self.job.cancel.load(Ordering::Relaxed) {
-                break;
+                // What waits is not begun; the next run meets it again.
+                return Ok(());
             }
         }
         self.store(waiting, shared)

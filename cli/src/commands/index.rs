@@ -1,5 +1,6 @@
 //! `kenning index`: build an index or bring it up to date.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use crate::{context, interrupt};
 
 /// So many failures are shown; all are in the report that `--json` prints.
 const SHOWN: usize = 20;
+/// So many reasons for skipping files are shown.
+const SHOWN_REASONS: usize = 5;
 
 pub fn run(global: &Global, args: &IndexArgs) -> Result {
     let paths = context::absolute_paths(&args.paths)?;
@@ -119,10 +122,31 @@ pub fn summarise(report: &Report, global: &Global) {
             counted(report.chunks, "chunk")
         ));
     }
+    skipped(&report.skipped);
     list("failed", &report.failed);
     say_thrown_away(&report.graphs);
     if report.interrupted {
         say("interrupted: what was done is kept; run it again to go on");
+    }
+}
+
+/// How many files were skipped for which reason, the commonest first.
+fn skipped(files: &[FileFailure]) {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for file in files {
+        *reasons.entry(&file.reason).or_default() += 1;
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    for (reason, count) in reasons.iter().take(SHOWN_REASONS) {
+        say(&format!(
+            "skipped: {}: {}",
+            counted(*count, "file"),
+            one_line(reason)
+        ));
+    }
+    if reasons.len() > SHOWN_REASONS {
+        say("skipped: others for other reasons; --json lists all");
     }
 }
 

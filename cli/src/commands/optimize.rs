@@ -11,16 +11,16 @@ use crate::terminal::say;
 
 pub fn run(global: &Global, place: &WhereArgs) -> Result {
     let (layout, index) = context::open_index(place)?;
-    let before = layout.disk_bytes();
+    let before = layout.index_bytes();
     let catalogue = Catalogue::open(&layout.catalogue(), &index)?;
     let report = with_progress(global, |watch| {
         kenning_indexer::optimize(&index, &catalogue, watch)
     })?;
     if !global.quiet {
         say(&format!(
-            "{} before, {} now",
+            "the index took {}, now {}",
             bytes(before),
-            bytes(layout.disk_bytes())
+            bytes(layout.index_bytes())
         ));
         say_thrown_away(&report.graphs);
     }

@@ -197,3 +197,35 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+#[test]
+fn numbers_that_make_no_sense_are_wrong_usage() {
+    let bench = three();
+    for arguments in [
+        &["search", "-n", "0", "ants"][..],
+        &["search", "--passages", "0", "ants"],
+        &["search", "--min-score", "nan", "ants"],
+        &["search", "--min-score", "inf", "ants"],
+        &["similar", "-n", "none", "a.md"],
+    ] {
+        let done = bench.run(arguments);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.talk.contains("expected"), "{done:?}");
+    }
+    let done = bench.run(&["search", "--min-score", "-5", "ants"]);
+    assert_eq!(done.code, 0, "{done:?}");
+}
+
+#[test]
+fn a_summary_says_why_files_were_skipped() {
+    let bench = Bench::empty();
+    bench.write("a.bin", "\0\u{1}\0\u{2}");
+    bench.write("b.bin", "\0\u{1}\0\u{2}");
+    bench.write("c.txt", "");
+    let done = bench.run(&["index", "--model", model().to_str().unwrap()]);
+    assert!(
+        done.talk.contains("skipped: 2 files: binary data"),
+        "{done:?}"
+    );
+    assert!(done.talk.contains("skipped: 1 file: "), "{done:?}");
+}
