@@ -7,7 +7,10 @@ use kenning::models::{DEFAULT_MODEL, ModelStore};
 use kenning::{Document, Index, SearchRequest};
 
 fn main() -> kenning::Result<()> {
-    let question: Vec<String> = std::env::args().skip(1).collect();
+    let mut question: Vec<String> = std::env::args().skip(1).collect();
+    if question.is_empty() {
+        question.push("how do plants eat?".to_owned());
+    }
     let store = ModelStore::from_env()?;
     let encoder = Encoder::load(DEFAULT_MODEL, &store, &Default::default(), &mut |_| {})?;
     let index = Index::in_memory(encoder.spec())?.with_encoder(Arc::new(encoder))?;
