@@ -26,14 +26,15 @@ fn open(family: &str, pooling: Pooling, normalise: bool) -> Encoder {
     Encoder::open(&folder(family), &options).unwrap()
 }
 
-/// The texts of a family and their token ids.
-fn cases(family: &str) -> (Vec<String>, Vec<Vec<u32>>) {
+/// The texts of a family, their token ids, and the id of padding.
+fn cases(family: &str) -> (Vec<String>, Vec<Vec<u32>>, u32) {
     let json = std::fs::read(folder(family).join("cases.json")).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let read = |name: &str| json[name].clone();
     (
         serde_json::from_value(read("texts")).unwrap(),
         serde_json::from_value(read("input_ids")).unwrap(),
+        serde_json::from_value(read("pad_token_id")).unwrap(),
     )
 }
 
@@ -60,7 +61,7 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 fn hidden_states_agree(family: &str) {
-    let (texts, ids) = cases(family);
+    let (texts, ids, pad) = cases(family);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let states = open(family, Pooling::Mean, true)
         .hidden_states(&texts)
@@ -74,10 +75,8 @@ fn hidden_states_agree(family: &str) {
         let what = format!("{family}, text {index}");
         // Some cases list ids up to the padding.
         assert_eq!(state.ids, ids[index][..state.ids.len()], "{what}");
-        assert!(
-            ids[index][state.ids.len()..].iter().all(|&id| id == 0),
-            "{what}"
-        );
+        let padding = &ids[index][state.ids.len()..];
+        assert!(padding.iter().all(|&id| id == pad), "{what}");
         // The expected rows of padding stand for nothing.
         let start = index * length * dimension;
         let rows = &expected[start..start + state.ids.len() * dimension];
@@ -86,7 +85,7 @@ fn hidden_states_agree(family: &str) {
 }
 
 fn vectors_agree(family: &str) {
-    let (texts, _) = cases(family);
+    let (texts, _, _) = cases(family);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for pooling in [Pooling::Mean, Pooling::Cls, Pooling::Max] {
         for (kind, normalise) in [("pooled", false), ("embedding", true)] {
@@ -103,24 +102,52 @@ fn vectors_agree(family: &str) {
     }
 }
 
-#[test]
-fn bert_gives_the_expected_hidden_states() {
-    hidden_states_agree("bert");
+/// Alone, a text is computed as it is among others.
+fn batched_equals_single(family: &str) {
+    let (texts, _, _) = cases(family);
+    // Copies make batches of more than one text.
+    let texts: Vec<&str> = [&texts, &texts]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let encoder = open(family, Pooling::Mean, false);
+    let together = encoder.hidden_states(&texts).unwrap();
+    for (text, found) in texts.iter().zip(&together) {
+        let alone = &encoder.hidden_states(&[text]).unwrap()[0];
+        assert_eq!(alone.ids, found.ids);
+        let worst = alone
+            .states
+            .iter()
+            .zip(&found.states)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{family}, {text:?}: differs by {worst}");
+    }
 }
 
-#[test]
-fn distilbert_gives_the_expected_hidden_states() {
-    hidden_states_agree("distilbert");
+macro_rules! families {
+    ($($test:ident $family:literal),* $(,)?) => { $(
+        #[test]
+        fn $test() {
+            hidden_states_agree($family);
+            vectors_agree($family);
+            batched_equals_single($family);
+        }
+    )* };
 }
 
-#[test]
-fn bert_gives_the_expected_vectors() {
-    vectors_agree("bert");
-}
-
-#[test]
-fn distilbert_gives_the_expected_vectors() {
-    vectors_agree("distilbert");
+families! {
+    bert "bert",
+    roberta "roberta",
+    xlm_roberta "xlm-roberta",
+    electra "electra",
+    distilbert "distilbert",
+    albert "albert",
+    mpnet "mpnet",
+    deberta "deberta",
+    deberta_v2 "deberta-v2",
+    modernbert "modernbert",
 }
 
 #[test]
@@ -132,7 +159,7 @@ fn without_a_choice_the_folder_decides() {
         "bert",
         &format!("embedding_{}", encoder.spec().pooling.name()),
     );
-    let (texts, _) = cases("bert");
+    let (texts, _, _) = cases("bert");
     let encoded = encoder.encode(Role::Query, &[&texts[0]]).unwrap();
     assert_close("bert", &encoded[0].embedding, &expected[..shape[1]]);
 }

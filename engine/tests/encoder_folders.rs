@@ -113,7 +113,7 @@ impl Model {
 #[test]
 fn checkpoints_keep_their_tensors_under_several_names() {
     let expected = Model::new().vector();
-    for prefix in ["bert.", "0.auto_model."] {
+    for prefix in ["bert.", "model.", "0.auto_model.", "encoder.deep."] {
         let model = Model::new();
         let rename = |(name, raw): (String, Raw)| {
             let old = name
@@ -261,7 +261,7 @@ fn what_cannot_be_computed_is_refused_by_name() {
         (
             "config.json",
             json!({ "model_type": "gpt2" }),
-            vec!["gpt2", "bert, distilbert"],
+            vec!["gpt2", "bert, roberta, xlm-roberta"],
         ),
         (
             "config.json",
@@ -270,8 +270,8 @@ fn what_cannot_be_computed_is_refused_by_name() {
         ),
         (
             "config.json",
-            json!({ "hidden_act": "swish" }),
-            vec!["hidden_act", "swish"],
+            json!({ "hidden_act": "prelu" }),
+            vec!["hidden_act", "prelu"],
         ),
         (
             "config.json",

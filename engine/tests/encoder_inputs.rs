@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kenning::encoder::{Encoder, EncoderOptions, Role, Tokens};
 
-const FAMILIES: [&str; 2] = ["bert", "distilbert"];
+const FAMILIES: [&str; 5] = ["bert", "distilbert", "mpnet", "deberta-v2", "modernbert"];
 
 fn fixture(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

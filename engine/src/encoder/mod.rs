@@ -2,17 +2,19 @@
 //!
 //! An [`Encoder`] reads a folder in the layout of Hugging Face and sentence-transformers. What decides a
 //! vector is written down in its [`EncoderSpec`]. Reading path: `spec` (the plain data), `config` (what the
-//! folder says), `tokenizer`, `weights`, `architecture` with one file a family, `pooling`, `batch` (which
+//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `families` with one file each, `pooling`, `batch` (which
 //! texts are computed together, and on which thread), `encode` (the encoder itself).
 
+mod activation;
 mod architecture;
 mod batch;
-mod bert;
+mod blocks;
 mod config;
-mod distilbert;
 mod encode;
 mod error;
+mod families;
 mod pooling;
+mod settings;
 mod spec;
 mod tokenizer;
 mod weights;

@@ -14,9 +14,6 @@ use sha2::{Digest, Sha256};
 use super::{ModelError, read_json};
 use crate::{Error, Result};
 
-/// Where a checkpoint may keep the encoder among its tensors.
-const PREFIXES: [&str; 5] = ["", "bert.", "distilbert.", "0.auto_model.", "model."];
-
 /// The bytes of a model's weights.
 pub(super) struct Weights {
     files: Vec<(PathBuf, Vec<u8>)>,
@@ -112,23 +109,12 @@ impl Weights {
         }
     }
 
-    /// The prefix under which the tensor `name` stands; empty if it stands under none.
-    pub fn prefix(&self, name: &str) -> &'static str {
-        let Ok(parsed) = self.parse() else { return "" };
-        let found = PREFIXES.into_iter().find(|prefix| {
-            let full = format!("{prefix}{name}");
-            parsed
-                .iter()
-                .any(|(_, tensors)| tensors.tensor(&full).is_ok())
-        });
-        found.unwrap_or_default()
-    }
-
-    /// Builds a model from the tensors under `prefix`, all converted to f32. Afterwards the weights may go:
-    /// nothing that was built refers to them.
+    /// Builds a model from its tensors, all converted to f32. A checkpoint may keep the encoder under any
+    /// prefix: it is the shortest under which the tensor `anchor` stands, and none if it stands nowhere.
+    /// Afterwards the weights may go: nothing that was built refers to them.
     pub fn load<T>(
         &self,
-        prefix: &str,
+        anchor: &str,
         build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
     ) -> Result<T> {
         let parsed = self.parse()?;
@@ -136,6 +122,8 @@ impl Weights {
             .first()
             .map(|(path, _)| path.to_path_buf())
             .unwrap_or_default();
+        let prefix = prefix(&parsed, anchor);
+        let prefix = prefix.as_str();
         let mut tensors = BTreeMap::new();
         for (path, file) in &parsed {
             for name in file.names() {
@@ -178,6 +166,18 @@ impl Weights {
             })
             .collect()
     }
+}
+
+/// The shortest prefix, empty or ending in a dot, under which the tensor `anchor` stands: `bert.` in many
+/// checkpoints, `0.auto_model.` in those of sentence-transformers.
+fn prefix(files: &[(&Path, SafeTensors<'_>)], anchor: &str) -> String {
+    let names = files.iter().flat_map(|(_, file)| file.names());
+    let prefixes = names.filter_map(|name| name.strip_suffix(anchor));
+    let found = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
+    found
+        .min_by_key(|prefix| (prefix.len(), *prefix))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Today's name of a tensor: checkpoints from the TensorFlow days call a LayerNorm's weight gamma and its

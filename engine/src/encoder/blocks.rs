@@ -1,0 +1,353 @@
+//! What the families are built from. In shapes, b is the number of texts in a batch, l their common length,
+//! d the width of a hidden state, h the number of heads. Texts of a batch have one length: nothing is padded
+//! and nothing masked.
+
+use std::ops::Range;
+
+use candle_core::{D, Device, Result, Tensor};
+use candle_nn::{Linear, Module, VarBuilder};
+
+use super::activation::Activation;
+
+/// The linear map `name`, with a bias or without.
+pub(super) fn linear(
+    tensors: &VarBuilder<'_>,
+    name: &str,
+    from: usize,
+    to: usize,
+    bias: bool,
+) -> Result<Linear> {
+    let tensors = tensors.pp(name);
+    let weight = tensors.get((to, from), "weight")?;
+    let bias = bias.then(|| tensors.get(to, "bias")).transpose()?;
+    Ok(Linear::new(weight, bias))
+}
+
+/// Layer normalisation (Ba, Kiros and Hinton 2016, arXiv:1607.06450).
+pub(super) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    epsilon: f32,
+}
+
+impl LayerNorm {
+    /// Loads `name`; without a bias it is zero.
+    pub fn load(
+        tensors: &VarBuilder<'_>,
+        name: &str,
+        width: usize,
+        epsilon: f64,
+        bias: bool,
+    ) -> Result<LayerNorm> {
+        let tensors = tensors.pp(name);
+        let weight = tensors.get(width, "weight")?;
+        let bias = if bias {
+            tensors.get(width, "bias")?
+        } else {
+            weight.zeros_like()?
+        };
+        Ok(LayerNorm {
+            weight,
+            bias,
+            epsilon: epsilon as f32,
+        })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        candle_nn::ops::layer_norm(x, &self.weight, &self.bias, self.epsilon)
+    }
+}
+
+/// The sum of a token's embedding with those of its position and its type, as far as a family has them.
+pub(super) struct Embeddings {
+    tokens: Tensor,
+    /// One row a position. That of type 0 is added at once: every text has it.
+    positions: Option<Tensor>,
+    kind: Option<Tensor>,
+    padding: Option<u32>,
+}
+
+/// How many rows the tables have. No positions and no types mean no such table.
+pub(super) struct EmbeddingSizes {
+    pub vocabulary: usize,
+    pub width: usize,
+    pub positions: usize,
+    pub types: usize,
+    /// Where positions are counted from the row after this token's id, and the token itself has its own.
+    pub padding: Option<u32>,
+}
+
+impl Embeddings {
+    pub fn load(tensors: &VarBuilder<'_>, sizes: &EmbeddingSizes) -> Result<Embeddings> {
+        let table = |name: &str, rows: usize| -> Result<Option<Tensor>> {
+            let get = || tensors.pp(name).get((rows, sizes.width), "weight");
+            (rows > 0).then(get).transpose()
+        };
+        let tokens = tensors
+            .pp("word_embeddings")
+            .get((sizes.vocabulary, sizes.width), "weight")?;
+        let positions = table("position_embeddings", sizes.positions)?;
+        let kind = table("token_type_embeddings", sizes.types)?
+            .map(|rows| rows.narrow(0, 0, 1)?.contiguous())
+            .transpose()?;
+        let (positions, kind) = match (positions, kind) {
+            (Some(positions), Some(kind)) => (Some(positions.broadcast_add(&kind)?), None),
+            other => other,
+        };
+        Ok(Embeddings {
+            tokens,
+            positions,
+            kind,
+            padding: sizes.padding,
+        })
+    }
+
+    /// `[b, l]` ids to `[b, l, width]`.
+    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let (b, l) = ids.dims2()?;
+        let flat = ids.flatten_all()?;
+        let sum = self.tokens.index_select(&flat, 0)?.reshape((b, l, ()))?;
+        match (&self.positions, &self.kind) {
+            (Some(table), _) => sum.broadcast_add(&self.rows(table, &flat, b, l)?),
+            (None, Some(kind)) => sum.broadcast_add(kind),
+            (None, None) => Ok(sum),
+        }
+    }
+
+    /// The rows of the position table for `flat` ids, `[l, width]` or `[b, l, width]`.
+    fn rows(&self, table: &Tensor, flat: &Tensor, b: usize, l: usize) -> Result<Tensor> {
+        let Some(padding) = self.padding else {
+            return table.narrow(0, 0, l);
+        };
+        let ids: Vec<u32> = flat.to_vec1()?;
+        if !ids.contains(&padding) {
+            return table.narrow(0, padding as usize + 1, l);
+        }
+        // A text may spell the padding token out. It has its own row then, and is not counted.
+        let rows: Vec<u32> = ids
+            .chunks(l)
+            .flat_map(|ids| positions(ids, padding))
+            .collect();
+        let rows = Tensor::from_vec(rows, b * l, flat.device())?;
+        table.index_select(&rows, 0)?.reshape((b, l, ()))
+    }
+}
+
+/// The rows of the position table for `ids`, counted from the one after `padding`.
+fn positions(ids: &[u32], padding: u32) -> impl Iterator<Item = u32> {
+    let mut last = padding;
+    ids.iter().map(move |&id| {
+        last += u32::from(id != padding);
+        if id == padding { padding } else { last }
+    })
+}
+
+/// What is done to the scores of attention before the softmax.
+pub(super) enum Scores<'a> {
+    /// Nothing.
+    Plain,
+    /// A token sees those at most so far away.
+    Window(usize),
+    /// The tensor for a range of queries is added, `[1 or b, h, queries, l]`.
+    Biased(&'a dyn Fn(Range<usize>) -> Result<Tensor>),
+}
+
+/// Scores held at a time, 16 MiB of them. Texts of common length stay below; the scores of a long one, which
+/// grow with the square of its length, are computed for some queries at a time.
+const MOST_SCORES: usize = 1 << 22;
+
+/// Softmax(q kᵀ + bias) v of `[b, h, l, d / h]`, the heads side by side again: `[b, l, d]`. The scale is the
+/// caller's.
+pub(super) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, scores: &Scores<'_>) -> Result<Tensor> {
+    let (b, h, l, _) = q.dims4()?;
+    let mut rows = (MOST_SCORES / (b * h * l)).clamp(1, l);
+    if let Scores::Window(reach) = scores {
+        rows = rows.min((2 * reach).max(64));
+    }
+    let mut parts = Vec::new();
+    for start in (0..l).step_by(rows) {
+        let end = (start + rows).min(l);
+        let keys = match scores {
+            Scores::Window(reach) => start.saturating_sub(*reach)..(end + reach).min(l),
+            _ => 0..l,
+        };
+        let queries = q.narrow(2, start, end - start)?;
+        let k = k.narrow(2, keys.start, keys.len())?;
+        let v = v.narrow(2, keys.start, keys.len())?;
+        let mut sums = queries.matmul(&k.t()?)?;
+        match scores {
+            Scores::Plain => {}
+            Scores::Window(reach) if l <= reach + 1 => {}
+            Scores::Window(reach) => {
+                sums = sums.broadcast_add(&window(start..end, keys, *reach, q.device())?)?;
+            }
+            Scores::Biased(bias) => sums = sums.broadcast_add(&bias(start..end)?)?,
+        }
+        parts.push(candle_nn::ops::softmax_last_dim(&sums)?.matmul(&v)?);
+    }
+    let joined = match parts.as_slice() {
+        [whole] => whole.clone(),
+        _ => Tensor::cat(&parts, 2)?,
+    };
+    joined
+        .transpose(1, 2)?
+        .contiguous()?
+        .flatten_from(D::Minus2)
+}
+
+/// Zero where a query sees a key, minus infinity where it does not.
+fn window(queries: Range<usize>, keys: Range<usize>, reach: usize, on: &Device) -> Result<Tensor> {
+    let shape = (queries.len(), keys.len());
+    let sees = |query: usize, key: usize| {
+        if query.abs_diff(key) <= reach {
+            0.0
+        } else {
+            f32::NEG_INFINITY
+        }
+    };
+    let mask: Vec<f32> = queries
+        .flat_map(|query| keys.clone().map(move |key| sees(query, key)))
+        .collect();
+    Tensor::from_vec(mask, shape, on)
+}
+
+/// `[b, l, d]` to `[b, h, l, d / h]`.
+pub(super) fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
+    let (b, l, d) = x.dims3()?;
+    x.reshape((b, l, heads, d / heads))?
+        .transpose(1, 2)?
+        .contiguous()
+}
+
+/// The three projections of self-attention (Vaswani et al. 2017, arXiv:1706.03762).
+pub(super) struct Attention {
+    pub query: Linear,
+    pub key: Linear,
+    pub value: Linear,
+    pub heads: usize,
+    /// What queries are multiplied by.
+    pub scale: f64,
+}
+
+impl Attention {
+    /// Loads the projections of these names, with the usual scale, 1 / √(d / h).
+    pub fn load(
+        tensors: &VarBuilder<'_>,
+        names: [&str; 3],
+        sizes: &LayerSizes,
+    ) -> Result<Attention> {
+        let d = sizes.width;
+        Ok(Attention {
+            query: linear(tensors, names[0], d, d, true)?,
+            key: linear(tensors, names[1], d, d, true)?,
+            value: linear(tensors, names[2], d, d, true)?,
+            heads: sizes.heads,
+            scale: ((d / sizes.heads) as f64).powf(-0.5),
+        })
+    }
+
+    /// Queries, scaled, keys and values of `x`, each `[b, h, l, d / h]`.
+    pub fn project(&self, x: &Tensor) -> Result<[Tensor; 3]> {
+        let part = |map: &Linear| split_heads(&map.forward(x)?, self.heads);
+        let q = (part(&self.query)? * self.scale)?;
+        Ok([q, part(&self.key)?, part(&self.value)?])
+    }
+
+    pub fn forward(&self, x: &Tensor, scores: &Scores<'_>) -> Result<Tensor> {
+        let [q, k, v] = self.project(x)?;
+        attend(&q, &k, &v, scores)
+    }
+}
+
+/// What the layers of a model have in common.
+pub(super) struct LayerSizes {
+    pub width: usize,
+    pub heads: usize,
+    pub intermediate: usize,
+    pub activation: Activation,
+    pub epsilon: f64,
+}
+
+/// The names of a layer's tensors.
+pub(super) struct LayerNames {
+    /// Query, key and value.
+    pub attention: [&'static str; 3],
+    pub output: &'static str,
+    pub output_norm: &'static str,
+    pub up: &'static str,
+    pub down: &'static str,
+    pub norm: &'static str,
+}
+
+/// The names that BERT gave and most families kept.
+pub(super) const BERT_NAMES: LayerNames = LayerNames {
+    attention: [
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+    ],
+    output: "attention.output.dense",
+    output_norm: "attention.output.LayerNorm",
+    up: "intermediate.dense",
+    down: "output.dense",
+    norm: "output.LayerNorm",
+};
+
+/// What follows attention in a layer that normalises after each sum:
+///
+/// y = norm(x + W context), z = norm(y + W₂ f(W₁ y)).
+pub(super) struct PostNorm {
+    output: Linear,
+    output_norm: LayerNorm,
+    up: Linear,
+    activation: Activation,
+    down: Linear,
+    norm: LayerNorm,
+}
+
+impl PostNorm {
+    pub fn load(
+        tensors: &VarBuilder<'_>,
+        names: &LayerNames,
+        sizes: &LayerSizes,
+    ) -> Result<PostNorm> {
+        let (d, inner) = (sizes.width, sizes.intermediate);
+        let norm = |name| LayerNorm::load(tensors, name, d, sizes.epsilon, true);
+        Ok(PostNorm {
+            output: linear(tensors, names.output, d, d, true)?,
+            output_norm: norm(names.output_norm)?,
+            up: linear(tensors, names.up, d, inner, true)?,
+            activation: sizes.activation,
+            down: linear(tensors, names.down, inner, d, true)?,
+            norm: norm(names.norm)?,
+        })
+    }
+
+    /// `x` went into the attention, `context` came out.
+    pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let y = self
+            .output_norm
+            .forward(&(self.output.forward(context)? + x)?)?;
+        let inner = self.activation.forward(&self.up.forward(&y)?)?;
+        self.norm.forward(&(self.down.forward(&inner)? + y)?)
+    }
+}
+
+/// A layer of the Transformer's encoder, as BERT has it.
+pub(super) struct Layer {
+    attention: Attention,
+    rest: PostNorm,
+}
+
+impl Layer {
+    pub fn load(tensors: &VarBuilder<'_>, names: &LayerNames, sizes: &LayerSizes) -> Result<Layer> {
+        Ok(Layer {
+            attention: Attention::load(tensors, names.attention, sizes)?,
+            rest: PostNorm::load(tensors, names, sizes)?,
+        })
+    }
+
+    pub fn forward(&self, x: &Tensor, scores: &Scores<'_>) -> Result<Tensor> {
+        self.rest.forward(x, &self.attention.forward(x, scores)?)
+    }
+}

@@ -1,0 +1,151 @@
+//! MPNet (Song et al. 2020, arXiv:2004.09297).
+//!
+//! BERT with a second sense of position: each head adds to its scores a learnt number that depends on how far
+//! the key stands from the query, in the buckets of T5 (Raffel et al. 2019, arXiv:1910.10683):
+//!
+//! softmax(q kᵀ / √(d / h) + B[bucket(j − i)]), the same B in all layers.
+
+use std::path::Path;
+
+use candle_core::{Result as TensorResult, Tensor};
+use candle_nn::VarBuilder;
+use serde_json::Value;
+
+use super::super::architecture::{Architecture, Loader, Shape};
+use super::super::blocks::{
+    BERT_NAMES, EmbeddingSizes, Embeddings, Layer, LayerNames, LayerNorm, Scores,
+};
+use super::super::settings::{Settings, Sizes};
+use super::bert::{ANCHOR, BASE, refuse_decoder};
+use crate::Result;
+
+const NAMES: LayerNames = LayerNames {
+    attention: ["attention.attn.q", "attention.attn.k", "attention.attn.v"],
+    output: "attention.attn.o",
+    output_norm: "attention.LayerNorm",
+    ..BERT_NAMES
+};
+
+/// Not a setting: the reference implementation has this number in its code, whatever `pad_token_id` says.
+const PADDING: u32 = 1;
+/// How many buckets it uses and where the last begins: in its code as well. A table of more rows keeps
+/// those after the first 32 idle.
+const BUCKETS: usize = 32;
+const FARTHEST: f32 = 128.0;
+
+struct MpNet {
+    embeddings: Embeddings,
+    norm: LayerNorm,
+    layers: Vec<Layer>,
+    /// `[buckets, h]`.
+    biases: Tensor,
+}
+
+/// Reads `config`, the contents of `path`.
+pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
+    let settings = Settings { path, config };
+    refuse_decoder(&settings)?;
+    let sizes = settings.sizes(&Sizes {
+        vocabulary: 30_527,
+        ..BASE
+    })?;
+    let sizes = Sizes { types: 0, ..sizes };
+    let rows = settings.size("relative_attention_num_buckets", BUCKETS, 1 << 16)?;
+    if rows < BUCKETS {
+        return Err(settings.unsupported("relative_attention_num_buckets", "32 or more"));
+    }
+    let unused = PADDING as usize + 1;
+    if sizes.positions <= unused {
+        let expected = format!("more than {unused}");
+        return Err(settings.wrong_size("max_position_embeddings", sizes.positions, expected));
+    }
+    let shape = Shape {
+        name: "mpnet",
+        settings: sizes.hidden(),
+        dimension: sizes.width,
+        vocabulary: sizes.vocabulary,
+        positions: sizes.positions - unused,
+    };
+    let load: Loader = Box::new(move |weights| {
+        Ok(Box::new(weights.load(ANCHOR, |tensors| {
+            MpNet::load(&tensors, &sizes, rows)
+        })?))
+    });
+    Ok((shape, load))
+}
+
+impl MpNet {
+    fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, rows: usize) -> TensorResult<MpNet> {
+        let table = EmbeddingSizes {
+            vocabulary: sizes.vocabulary,
+            width: sizes.width,
+            positions: sizes.positions,
+            types: sizes.types,
+            padding: Some(PADDING),
+        };
+        let (below, encoder) = (tensors.pp("embeddings"), tensors.pp("encoder"));
+        let layer = |index| Layer::load(&encoder.pp("layer").pp(index), &NAMES, &sizes.layer());
+        let biases = encoder.pp("relative_attention_bias");
+        Ok(MpNet {
+            embeddings: Embeddings::load(&below, &table)?,
+            norm: LayerNorm::load(&below, "LayerNorm", sizes.width, sizes.epsilon, true)?,
+            layers: (0..sizes.layers).map(layer).collect::<TensorResult<_>>()?,
+            biases: biases.get((rows, sizes.heads), "weight")?,
+        })
+    }
+
+    /// B for a text of length `l`: `[1, h, l, l]`.
+    fn bias(&self, l: usize) -> TensorResult<Tensor> {
+        let buckets: Vec<u32> = (0..l)
+            .flat_map(|query| (0..l).map(move |key| bucket(key as i64 - query as i64)))
+            .collect();
+        let buckets = Tensor::from_vec(buckets, l * l, self.biases.device())?;
+        let rows = self.biases.index_select(&buckets, 0)?.reshape((l, l, ()))?;
+        rows.permute((2, 0, 1))?.contiguous()?.unsqueeze(0)
+    }
+}
+
+/// The bucket of a distance. Half of them are for keys after the query; of each half, one half holds one
+/// distance each and the other ever wider ranges, up to [`FARTHEST`] and beyond.
+fn bucket(distance: i64) -> u32 {
+    let half = BUCKETS as i64 / 2;
+    let exact = half / 2;
+    let first = if distance > 0 { half } else { 0 };
+    let away = distance.abs();
+    let place = if away < exact {
+        away
+    } else {
+        // In single precision, as the reference rounds.
+        let share = (away as f32 / exact as f32).ln() / (FARTHEST / exact as f32).ln();
+        (exact + (share * (half - exact) as f32) as i64).min(half - 1)
+    };
+    (first + place) as u32
+}
+
+impl Architecture for MpNet {
+    fn forward(&self, ids: &Tensor) -> TensorResult<Tensor> {
+        let bias = self.bias(ids.dim(1)?)?;
+        let rows = |queries: std::ops::Range<usize>| bias.narrow(2, queries.start, queries.len());
+        let mut x = self.norm.forward(&self.embeddings.forward(ids)?)?;
+        for layer in &self.layers {
+            x = layer.forward(&x, &Scores::Biased(&rows))?;
+        }
+        Ok(x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `MPNetEncoder.relative_position_bucket` gives.
+    #[test]
+    fn buckets_are_exact_when_near_and_logarithmic_when_far() {
+        let found: Vec<u32> = [0, -1, -7, -8, -11, -16, -32, -64, -91, -127, -4000]
+            .map(bucket)
+            .to_vec();
+        assert_eq!(found, [0, 1, 7, 8, 8, 10, 12, 14, 15, 15, 15]);
+        let found: Vec<u32> = [1, 7, 8, 64, 4000].map(bucket).to_vec();
+        assert_eq!(found, [17, 23, 24, 30, 31]);
+    }
+}

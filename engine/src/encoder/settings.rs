@@ -1,0 +1,223 @@
+//! The settings in a model's `config.json`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::ModelError;
+use super::activation::{self, Activation};
+use super::blocks::LayerSizes;
+use crate::Result;
+
+/// The settings in a `config.json`, read with checks.
+pub(super) struct Settings<'a> {
+    pub path: &'a Path,
+    pub config: &'a Value,
+}
+
+impl Settings<'_> {
+    /// A size between 1 and `most`; `absent` if it is not there.
+    pub fn size(&self, name: &'static str, absent: usize, most: usize) -> Result<usize> {
+        match self.count(name, absent, most)? {
+            0 => Err(self.wrong_size(name, 0, format!("1 to {most}"))),
+            value => Ok(value),
+        }
+    }
+
+    /// A size between 0 and `most`; `absent` if it is not there.
+    pub fn count(&self, name: &'static str, absent: usize, most: usize) -> Result<usize> {
+        let value = match &self.config[name] {
+            Value::Null => absent,
+            value => value
+                .as_u64()
+                .and_then(|value| usize::try_from(value).ok())
+                .ok_or_else(|| self.malformed(name, "a whole number"))?,
+        };
+        if value <= most {
+            Ok(value)
+        } else {
+            Err(self.wrong_size(name, value, format!("at most {most}")))
+        }
+    }
+
+    /// A size, where any number below 1 says that there is none; `None` too if it is not there.
+    pub fn size_if_any(&self, name: &'static str, most: usize) -> Result<Option<usize>> {
+        match self.config[name].as_i64() {
+            Some(..=0) => Ok(None),
+            _ => Ok(Some(self.count(name, 0, most)?).filter(|size| *size > 0)),
+        }
+    }
+
+    /// A switch; `absent` if it is not there.
+    pub fn flag(&self, name: &str, absent: bool) -> Result<bool> {
+        match &self.config[name] {
+            Value::Null => Ok(absent),
+            Value::Bool(value) => Ok(*value),
+            _ => Err(self.malformed(name, "true or false").into()),
+        }
+    }
+
+    /// An activation function; `absent` if it is not there.
+    pub fn activation(&self, name: &str, absent: Activation) -> Result<Activation> {
+        self.one_of(name, absent, &activation::NAMES, activation::SUPPORTED)
+    }
+
+    /// The sizes that BERT has and most families share; `absent` are the family's own.
+    pub fn sizes(&self, absent: &Sizes) -> Result<Sizes> {
+        let sizes = Sizes {
+            vocabulary: self.size("vocab_size", absent.vocabulary, limits::VOCABULARY)?,
+            width: self.size("hidden_size", absent.width, limits::DIMENSION)?,
+            layers: self.size("num_hidden_layers", absent.layers, limits::LAYERS)?,
+            heads: self.size("num_attention_heads", absent.heads, limits::HEADS)?,
+            intermediate: self.size(
+                "intermediate_size",
+                absent.intermediate,
+                limits::INTERMEDIATE,
+            )?,
+            activation: self.activation("hidden_act", absent.activation)?,
+            positions: self.size(
+                "max_position_embeddings",
+                absent.positions,
+                limits::POSITIONS,
+            )?,
+            types: self.count("type_vocab_size", absent.types, limits::TYPES)?,
+            epsilon: self.epsilon("layer_norm_eps", absent.epsilon)?,
+        };
+        self.divides(
+            "num_attention_heads",
+            sizes.heads,
+            "hidden_size",
+            sizes.width,
+        )?;
+        Ok(sizes)
+    }
+
+    /// Refuses heads that do not divide the width.
+    pub fn divides(&self, name: &'static str, heads: usize, of: &str, width: usize) -> Result<()> {
+        if width.is_multiple_of(heads) {
+            return Ok(());
+        }
+        Err(self.wrong_size(name, heads, format!("a divisor of {of} = {width}")))
+    }
+
+    fn malformed(&self, name: &str, expected: &str) -> ModelError {
+        let value = &self.config[name];
+        ModelError::Malformed {
+            path: self.path.to_owned(),
+            reason: format!("{name} is {value}, {expected} was expected"),
+        }
+    }
+
+    /// The error for an implausible size.
+    pub fn wrong_size(
+        &self,
+        setting: &'static str,
+        value: usize,
+        expected: String,
+    ) -> crate::Error {
+        ModelError::Size {
+            path: self.path.to_owned(),
+            setting,
+            value,
+            expected,
+        }
+        .into()
+    }
+
+    /// A positive number below 1; `absent` if it is not there.
+    pub fn epsilon(&self, name: &str, absent: f64) -> Result<f64> {
+        let value = match &self.config[name] {
+            Value::Null => absent,
+            value => value.as_f64().unwrap_or(f64::NAN),
+        };
+        if value > 0.0 && value < 1.0 {
+            Ok(value)
+        } else {
+            Err(self.unsupported(name, "a number between 0 and 1"))
+        }
+    }
+
+    /// The value of a setting that is one of the names in `known`; `absent` if it is not there.
+    pub fn one_of<T: Copy>(
+        &self,
+        name: &str,
+        absent: T,
+        known: &[(&str, T)],
+        supported: &'static str,
+    ) -> Result<T> {
+        match &self.config[name] {
+            Value::Null => Ok(absent),
+            value => known
+                .iter()
+                .find(|(known, _)| Some(*known) == value.as_str())
+                .map(|(_, meaning)| *meaning)
+                .ok_or_else(|| self.unsupported(name, supported)),
+        }
+    }
+
+    /// Refuses a setting that is switched on.
+    pub fn refuse(&self, name: &str) -> Result<()> {
+        match self.config[name] {
+            Value::Bool(true) => Err(self.unsupported(name, "false")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error for a setting that cannot be computed.
+    pub fn unsupported(&self, name: &str, supported: &'static str) -> crate::Error {
+        ModelError::Unsupported {
+            path: self.path.to_owned(),
+            setting: name.to_owned(),
+            value: self.config[name].to_string(),
+            supported,
+        }
+        .into()
+    }
+}
+
+/// The settings that BERT has and most families share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub vocabulary: usize,
+    pub width: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub intermediate: usize,
+    pub activation: Activation,
+    pub positions: usize,
+    pub types: usize,
+    pub epsilon: f64,
+}
+
+impl Sizes {
+    /// What a layer needs of them.
+    pub fn layer(&self) -> LayerSizes {
+        LayerSizes {
+            width: self.width,
+            heads: self.heads,
+            intermediate: self.intermediate,
+            activation: self.activation,
+            epsilon: self.epsilon,
+        }
+    }
+
+    /// Those that no tensor's shape shows, for the fingerprint.
+    pub fn hidden(&self) -> String {
+        let activation = self.activation.name();
+        format!(
+            "heads={} activation={activation} epsilon={:e}",
+            self.heads, self.epsilon
+        )
+    }
+}
+
+/// Largest sizes that are believed: several times those of the largest known encoders.
+pub(super) mod limits {
+    pub const VOCABULARY: usize = 4_000_000;
+    pub const DIMENSION: usize = 16_384;
+    pub const INTERMEDIATE: usize = 131_072;
+    pub const LAYERS: usize = 256;
+    pub const HEADS: usize = 256;
+    pub const POSITIONS: usize = 1_048_576;
+    pub const TYPES: usize = 1_024;
+}
