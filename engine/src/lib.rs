@@ -36,6 +36,10 @@
 //! [`keyword`] and [`vector`] (the two legs), [`search`] (a request to ranked hits). The design
 //! and the reasons are in `docs/design.md`.
 
+/// So that unit tests can share what integration tests are made of.
+#[cfg(test)]
+extern crate self as kenning;
+
 pub mod chunk;
 pub mod document;
 pub mod encoder;
