@@ -33,8 +33,12 @@
 //!
 //! Reading path: [`document`] (what goes in), [`encoder`] (texts to vectors), [`models`] (where encoders
 //! come from), [`chunk`] (documents to passages), [`index`] (what is stored and how it is committed),
-//! [`keyword`] and the vector column (the two legs), [`search`] (a request to ranked hits). The design
+//! [`keyword`] and [`vector`] (the two legs), [`search`] (a request to ranked hits). The design
 //! and the reasons are in `docs/design.md`.
+
+/// So that unit tests can share what integration tests are made of.
+#[cfg(test)]
+extern crate self as kenning;
 
 pub mod chunk;
 pub mod document;
@@ -44,7 +48,7 @@ pub mod index;
 pub mod keyword;
 pub mod models;
 pub mod search;
-mod vector;
+pub mod vector;
 
 pub use document::{Document, Metadata, Structure, Value};
 pub use error::{Error, Result};

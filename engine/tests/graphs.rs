@@ -1,10 +1,11 @@
 //! Graphs of large segments, as a user of the library meets them.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use kenning::chunk::Chunk;
 use kenning::encoder::EncoderSpec;
 use kenning::index::{EmbeddedDocument, GraphOptions, GraphProgress, Problem};
 use kenning::search::{SearchResponse, Vectors};
@@ -13,21 +14,7 @@ use kenning::{Filter, Index, IndexWriter, Mode, SearchRequest, Snapshot};
 const DIMENSION: usize = 64;
 
 fn spec() -> EncoderSpec {
-    serde_json::from_value(serde_json::json!({
-        "model": "made up",
-        "architecture": "bert",
-        "settings": "",
-        "dimension": DIMENSION,
-        "max_tokens": 256,
-        "pooling": "mean",
-        "normalise": true,
-        "query_prompt": "",
-        "passage_prompt": "",
-        "weights_sha256": "00",
-        "tokenizer_sha256": "00",
-        "precision": "f32",
-    }))
-    .unwrap()
+    common::spec(DIMENSION, 256)
 }
 
 /// Lets a graph be built to its end.
@@ -56,24 +43,12 @@ fn near(centre: u64, seed: u64, dimension: usize) -> Vec<f32> {
 }
 
 fn document(id: u64, vectors: Vec<Vec<f32>>) -> EmbeddedDocument {
-    let chunk = |ordinal: usize| Chunk {
-        ordinal: ordinal as u32,
-        title: String::new(),
-        text: "word".into(),
-        bytes: 0..4,
-        lines: (1, 1),
-        tokens: 1,
-        page: None,
-        input: vec![1],
-    };
+    let texts = vec!["word".to_owned(); vectors.len()];
     EmbeddedDocument {
-        id: format!("d{id:05}"),
         metadata: [("tenth".to_owned(), ((id % 10) as i64).into())].into(),
-        chunks: (0..vectors.len()).map(chunk).collect(),
-        tokens: vectors.len() as u64,
         embeddings: vectors,
         language: Some(kenning::Language::English),
-        ..EmbeddedDocument::default()
+        ..common::document(&format!("d{id:05}"), texts, 1, &[])
     }
 }
 

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kenning::chunk::Chunk;
 use kenning::document::{Block, BlockKind};
 use kenning::encoder::EncoderSpec;
 use kenning::encoder::{Encoder, EncoderOptions};
@@ -14,32 +15,14 @@ use kenning::index::{EmbeddedDocument, FORMAT, IndexError};
 use kenning::{Document, Error, Index, Mode, SearchRequest, Structure, Value};
 
 fn spec() -> EncoderSpec {
-    serde_json::from_value(serde_json::json!({
-        "model": "made-up", "architecture": "bert", "settings": "", "dimension": 4,
-        "max_tokens": 64, "pooling": "mean", "normalise": true, "query_prompt": "",
-        "passage_prompt": "", "weights_sha256": "00", "tokenizer_sha256": "00", "precision": "f32",
-    }))
-    .unwrap()
+    common::spec(4, 64)
 }
 
 fn document(id: &str, chunks: u32, text: &str) -> EmbeddedDocument {
-    let chunk = |ordinal| Chunk {
-        ordinal,
-        title: String::new(),
-        text: format!("{text} {ordinal}"),
-        bytes: 0..1,
-        lines: (1, 1),
-        page: None,
-        tokens: 3,
-        input: Vec::new(),
-    };
+    let texts = (0..chunks).map(|ordinal| format!("{text} {ordinal}"));
     EmbeddedDocument {
-        id: id.to_owned(),
         title: text.to_owned(),
-        chunks: (0..chunks).map(chunk).collect(),
-        embeddings: vec![vec![0.5; 4]; chunks as usize],
-        tokens: 3 * u64::from(chunks),
-        ..EmbeddedDocument::default()
+        ..common::document(id, texts.collect(), 3, &[0.5; 4])
     }
 }
 

@@ -1,18 +1,17 @@
 //! Embeddings by content, so that nothing is embedded twice.
 //!
 //! The key is a hash of what the encoder reads and of which encoder it is: a paragraph that moved to
-//! another file is found again. A vector is kept as 16-bit fixed point with a scale, which is what the
-//! index stores too, so that a cached vector gives the same row as a fresh one.
+//! another file is found again. A vector is kept in the precision of the index ([`pack`]), so that a
+//! cached vector gives the same row as a fresh one.
 
 use kenning::Error;
 use kenning::index::IndexError;
+use kenning::vector::{pack, unpack};
 
 use crate::Result;
 
 /// Hash of an encoder's input.
 pub type Key = [u8; 16];
-
-const LIMIT: f32 = 127.0 * 256.0;
 
 /// The cache.
 pub struct Embeddings {
@@ -43,12 +42,12 @@ impl Embeddings {
     /// A cached vector of `dimension` components; `None` if there is none or it does not fit.
     pub fn get(&self, key: &Key, dimension: usize) -> Result<Option<Vec<f32>>> {
         let bytes = self.tree.get(key).map_err(storage)?;
-        Ok(bytes.and_then(|bytes| decode(&bytes, dimension)))
+        Ok(bytes.and_then(|bytes| unpack(&bytes, dimension)))
     }
 
     /// Keeps a vector.
     pub fn put(&self, key: &Key, vector: &[f32]) -> Result<()> {
-        self.tree.insert(key, encode(vector)).map_err(storage)?;
+        self.tree.insert(key, pack(vector)).map_err(storage)?;
         Ok(())
     }
 
@@ -87,49 +86,9 @@ fn storage(error: sled::Error) -> Error {
     IndexError::from(std::io::Error::other(error)).into()
 }
 
-fn encode(vector: &[f32]) -> Vec<u8> {
-    let max = vector.iter().fold(0f32, |max, x| max.max(x.abs()));
-    let scale = max / LIMIT;
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    let mut bytes = scale.to_le_bytes().to_vec();
-    for x in vector {
-        let code = (x * inverse).round().clamp(-LIMIT, LIMIT) as i16;
-        bytes.extend_from_slice(&code.to_le_bytes());
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8], dimension: usize) -> Option<Vec<f32>> {
-    let (scale, codes) = bytes.split_first_chunk::<4>()?;
-    let scale = f32::from_le_bytes(*scale);
-    if codes.len() != 2 * dimension || !scale.is_finite() {
-        return None;
-    }
-    let codes = codes.chunks_exact(2);
-    Some(
-        codes
-            .map(|code| scale * f32::from(i16::from_le_bytes([code[0], code[1]])))
-            .collect(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn vectors_come_back_to_the_last_bit_but_one() {
-        let vector: Vec<f32> = (0..64).map(|i| (i as f32 * 0.7).sin() / 6.0).collect();
-        let back = decode(&encode(&vector), 64).unwrap();
-        for (a, b) in vector.iter().zip(&back) {
-            assert!((a - b).abs() < 3e-6);
-        }
-        // Kept again it is the same: a cached vector gives the same row.
-        assert_eq!(encode(&back), encode(&vector));
-        assert_eq!(decode(&encode(&vector), 63), None);
-        assert_eq!(decode(&[1, 2], 0), None);
-    }
 
     #[test]
     fn keys_go_through_hex_and_back() {

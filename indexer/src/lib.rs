@@ -3,6 +3,14 @@
 //! Reading order: `layout` (where an index lives), `walk` (which files there are), `extract` (a
 //! file to text), `prepare` (text to chunks), `catalogue` (what was done already), `pipeline`
 //! (the stages, joined), `store` (the last of them), `report` (what was done and how it went).
+//!
+//! # Where a passage lies
+//!
+//! The `lines` and `bytes` of a passage are places in the file where its text is the file's own: text,
+//! Markdown, reStructuredText and source code, in any encoding. Every other format (DOCX, PDF, HTML,
+//! e-mail, JSON, CSV and so on) is converted, and there they are places in the extracted text, which no
+//! other program sees. [`extract::SourceMap`] tells which it is. `page` always is a page, slide or sheet
+//! of the file.
 
 mod catalogue;
 mod embeddings;

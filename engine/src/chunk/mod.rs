@@ -34,11 +34,15 @@ pub struct Chunk {
     pub title: String,
     /// The passage, as it stands in the document.
     pub text: String,
-    /// Its byte span in the document's text.
+    /// Its byte span in the document's text: in [`Document::text`], not in the file that this was taken
+    /// from. A program that knows where the text lies in the file may put that place here instead, as
+    /// the folder indexer does for text files.
     pub bytes: Range<usize>,
-    /// Its first and last line in the document's text, counted from 1.
+    /// Its first and last line in the document's text, counted from 1. Those are lines of the file where
+    /// the text is the file's, and of the extracted text where it was converted (DOCX, PDF, HTML and so on).
     pub lines: (u32, u32),
-    /// The page it begins on, counted from 1, where the source has pages.
+    /// The page of the file that it begins on, counted from 1, where the file has pages and the document's
+    /// [`Block`](crate::document::Block)s tell them.
     pub page: Option<u32>,
     /// How many of the document's tokens it holds (title and special tokens not counted).
     pub tokens: u32,

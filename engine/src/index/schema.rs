@@ -52,13 +52,16 @@ pub struct StoredChunk {
     /// The passage.
     #[serde(rename = "t")]
     pub text: String,
-    /// Byte span in the source.
+    /// Byte span as the [`Chunk`](crate::chunk::Chunk) had it: in the document's text, which for a
+    /// converted file (DOCX, PDF, HTML and so on) is the extracted text; in the file itself where the
+    /// program that indexed it said so.
     #[serde(rename = "b")]
     pub bytes: [u64; 2],
-    /// First and last line in the source, from 1.
+    /// First and last line in the document's text, from 1: in the extracted text, not in the file,
+    /// where the file was converted.
     #[serde(rename = "l")]
     pub lines: [u32; 2],
-    /// Page in the source, from 1.
+    /// The page of the file that it begins on, from 1, where the file has pages.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
     /// The document's tokens in it.

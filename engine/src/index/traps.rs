@@ -8,36 +8,21 @@ use tantivy::schema::{STRING, Schema};
 use tantivy::{TantivyDocument, Term};
 
 use super::*;
-use crate::chunk::Chunk;
+
+/// What these tests have in common with those of the public interface.
+#[path = "../../tests/common/mod.rs"]
+mod common;
 
 fn spec() -> EncoderSpec {
-    serde_json::from_value(serde_json::json!({
-        "model": "made-up", "architecture": "bert", "settings": "", "dimension": 2,
-        "max_tokens": 64, "pooling": "mean", "normalise": true, "query_prompt": "",
-        "passage_prompt": "", "weights_sha256": "00", "tokenizer_sha256": "00", "precision": "f32",
-    }))
-    .unwrap()
+    common::spec(2, 64)
 }
 
 /// A document of `chunks` chunks, whose text is `words` words long.
 fn document(id: &str, chunks: u32, words: u32) -> EmbeddedDocument {
-    let chunk = |ordinal: u32| Chunk {
-        ordinal,
-        title: String::new(),
-        text: (0..words).map(|n| format!("{id}x{ordinal}x{n} ")).collect(),
-        bytes: 0..1,
-        lines: (1, 1),
-        page: None,
-        tokens: 1,
-        input: Vec::new(),
-    };
+    let text = |chunk| (0..words).map(|n| format!("{id}x{chunk}x{n} ")).collect();
     EmbeddedDocument {
-        id: id.to_owned(),
-        chunks: (0..chunks).map(chunk).collect(),
-        embeddings: vec![vec![0.6, 0.8]; chunks as usize],
-        tokens: u64::from(chunks),
         language: Some(crate::Language::Other),
-        ..EmbeddedDocument::default()
+        ..common::document(id, (0..chunks).map(text).collect(), 1, &[0.6, 0.8])
     }
 }
 

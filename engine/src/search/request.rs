@@ -160,11 +160,13 @@ pub struct SearchHit {
 pub struct Passage {
     /// The headings above it.
     pub title: String,
-    /// Its first and last line in the source, from 1.
+    /// Its first and last line in the document's text, from 1. For a file that was converted (DOCX, PDF,
+    /// HTML and so on) they are lines of the extracted text, which no editor shows.
     pub lines: [u32; 2],
-    /// Its byte span in the source.
+    /// Its byte span in the document's text: in the extracted text for a converted file. The folder
+    /// indexer gives the span in the file itself for a text file, whatever its encoding.
     pub bytes: [u64; 2],
-    /// Its page, where the source has pages.
+    /// The page of the file that it begins on, from 1, where the file has pages.
     pub page: Option<u32>,
     /// The whole passage.
     pub text: String,

@@ -10,3 +10,5 @@ pub(crate) mod kernels;
 pub(crate) mod plugin;
 pub(crate) mod quantise;
 pub(crate) mod scan;
+
+pub use quantise::{pack, unpack};

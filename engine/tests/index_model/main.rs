@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod check;
+#[path = "../common/mod.rs"]
+mod common;
 mod model;
 
 use std::path::Path;
@@ -19,12 +21,7 @@ use model::{DIMENSION, MAX_TOKENS, Model, Random};
 const IDS: usize = 90;
 
 fn spec() -> EncoderSpec {
-    serde_json::from_value(serde_json::json!({
-        "model": "made-up", "architecture": "bert", "settings": "", "dimension": DIMENSION,
-        "max_tokens": MAX_TOKENS, "pooling": "mean", "normalise": true, "query_prompt": "",
-        "passage_prompt": "", "weights_sha256": "00", "tokenizer_sha256": "00", "precision": "f32",
-    }))
-    .unwrap()
+    common::spec(DIMENSION, MAX_TOKENS)
 }
 
 fn setting(name: &str, default: u64) -> u64 {

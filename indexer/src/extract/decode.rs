@@ -1,5 +1,7 @@
 //! From bytes to text: which encoding a file is in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::Encoding;
 
@@ -16,6 +18,9 @@ pub(super) struct Decoded {
 
 /// Most bytes that the detector looks at: more makes no guess better.
 const SAMPLE: usize = 1 << 20;
+
+/// So many letters beyond ASCII show which ones a language has.
+const MANY_LETTERS: usize = 8;
 
 /// Decodes `bytes`. In this order: a byte order mark, UTF-16 and UTF-32 by their zero bytes, ISO-2022-JP
 /// by its escapes, UTF-8, the charset that the file declares, the guess of `chardetng`.
@@ -69,11 +74,79 @@ fn accept(text: String, charset: Charset, mark: usize) -> Result<Decoded, Extrac
 
 fn guess(bytes: &[u8]) -> Charset {
     let sample = &bytes[..bytes.len().min(SAMPLE)];
+    let mut encoding = detect(sample);
+    if is_latin(encoding) {
+        if let Some(other) = mixed_with_latin(sample) {
+            encoding = other;
+        } else if is_baltic(encoding) && has_few_letters(sample, encoding) {
+            encoding = encoding_rs::WINDOWS_1252;
+        }
+    }
+    Charset::Standard(encoding)
+}
+
+fn detect(sample: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     // Never told that the end is reached: texts are often cut in the middle of a character.
     detector.feed(sample, false);
-    let encoding = detector.guess(None, Utf8Detection::Deny);
-    Charset::Standard(encoding)
+    detector.guess(None, Utf8Detection::Deny)
+}
+
+/// Whether an encoding that `chardetng` guesses is one of Latin letters.
+fn is_latin(encoding: &'static Encoding) -> bool {
+    use encoding_rs::*;
+    [
+        WINDOWS_1250,
+        WINDOWS_1252,
+        WINDOWS_1254,
+        WINDOWS_1257,
+        WINDOWS_1258,
+        ISO_8859_2,
+        ISO_8859_4,
+    ]
+    .contains(&encoding)
+}
+
+/// The encoding of a text in another script where letters that look alike are Latin ones, as texts in
+/// Cyrillic are that were typed or converted carelessly. The detector holds words that mix scripts
+/// to be Latin; without their Latin letters it sees what they are.
+///
+/// No language in Latin letters has as many beyond ASCII as in it: Vietnamese, which has the most, has
+/// six to ten.
+fn mixed_with_latin(sample: &[u8]) -> Option<&'static Encoding> {
+    let latin = sample.iter().filter(|byte| byte.is_ascii_alphabetic());
+    let beyond = sample.iter().filter(|byte| !byte.is_ascii());
+    if beyond.count() < latin.count() {
+        return None;
+    }
+    let mut rest = sample.to_vec();
+    rest.retain(|byte| !byte.is_ascii_alphabetic());
+    let encoding = detect(&rest);
+    (encoding.is_single_byte() && !is_latin(encoding)).then_some(encoding)
+}
+
+/// Whether an encoding is one for Estonian, Latvian and Lithuanian.
+fn is_baltic(encoding: &'static Encoding) -> bool {
+    [encoding_rs::WINDOWS_1257, encoding_rs::ISO_8859_4].contains(&encoding)
+}
+
+/// Whether a text has many letters beyond ASCII, and those are the same one or two, as no language has
+/// that the Baltic encodings were made for. The detector takes a text whose one such letter is â for one.
+fn has_few_letters(sample: &[u8], encoding: &'static Encoding) -> bool {
+    let mut counts = BTreeMap::new();
+    for byte in sample.iter().filter(|byte| !byte.is_ascii()) {
+        *counts.entry(*byte).or_insert(0usize) += 1;
+    }
+    let mut letters = BTreeSet::new();
+    let mut all = 0;
+    for (byte, count) in counts {
+        let (text, _) = encoding.decode_without_bom_handling(std::slice::from_ref(&byte));
+        if text.chars().all(char::is_alphabetic) {
+            letters.insert(text.to_lowercase());
+            all += count;
+        }
+    }
+    all >= MANY_LETTERS && letters.len() < 3
 }
 
 /// Whether bytes are UTF-8, but for a character that is cut at the end, or a few that are broken among
@@ -259,5 +332,37 @@ mod tests {
             declared_in_xml(b"<?xml version='1.0' encoding='KOI8-R'?>").unwrap(),
             "KOI8-R"
         );
+    }
+
+    #[test]
+    fn cyrillic_with_latin_letters_among_it_is_cyrillic() {
+        // Serbian whose a, e, j and o are Latin, as they were on many typewriters and in many fonts.
+        let text = "Прeзирaњe прaвa чoвeкa вoдилo je вaрвaрским пoступцимa, кojи су врeђaли сaвeст \
+                    чoвeчaнствa, и ствaрaњe свeтa у кojeм ћe људскa бићa уживaти слoбoду гoвoрa.";
+        for encoding in [encoding_rs::WINDOWS_1251, encoding_rs::ISO_8859_5] {
+            let (bytes, ..) = encoding.encode(text);
+            let decoded = decode(&bytes, None).unwrap();
+            assert_eq!(decoded.text, text, "{}", encoding.name());
+        }
+        // Vietnamese has more letters beyond ASCII than any other language in Latin ones.
+        let text = "Tâ\u{301}t ca\u{309} mo\u{323}i ngươ\u{300}i sinh ra đê\u{300}u đươ\u{323}c tư\u{323} \
+                    do và bi\u{300}nh đă\u{309}ng vê\u{300} nhân phâ\u{309}m và quyê\u{300}n lơ\u{323}i.";
+        let (bytes, ..) = encoding_rs::WINDOWS_1258.encode(text);
+        assert_eq!(decode(&bytes, None).unwrap().text, text);
+    }
+
+    #[test]
+    fn a_text_with_one_letter_beyond_ascii_is_not_baltic() {
+        let sentence =
+            "Dreptul ti-bana shi câ nitinjisearea dutsea la comportâri barbari a omlui. ";
+        let text = sentence.repeat(8);
+        let (bytes, ..) = encoding_rs::WINDOWS_1252.encode(&text);
+        assert_eq!(detect(&bytes), encoding_rs::WINDOWS_1257);
+        assert_eq!(name(&bytes), Ok("windows-1252"));
+        // What is Baltic stays so.
+        let text = "Visi žmonės gimsta laisvi ir lygūs savo orumu ir teisėmis. Jiems suteiktas protas ir \
+                    sąžinė ir jie turi elgtis vienas kito atžvilgiu kaip broliai.";
+        let (bytes, ..) = encoding_rs::WINDOWS_1257.encode(text);
+        assert_eq!(decode(&bytes, None).unwrap().text, text);
     }
 }

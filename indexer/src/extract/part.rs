@@ -25,9 +25,10 @@ pub struct Part {
     pub fragment: Option<String>,
     /// The title that the document gives itself, or empty.
     pub title: String,
-    /// Its text.
+    /// Its text: the decoded file for text, Markdown, reStructuredText and source code, and else what
+    /// was taken out of the file, with line breaks that are not the file's.
     pub text: String,
-    /// How the text is structured.
+    /// How the text is structured. Spans of blocks are places in `text`, their pages those of the file.
     pub structure: Structure,
     /// What the document says about itself: `author`, `date`, `language`, `subject`, `keywords` and so on.
     pub metadata: Metadata,

@@ -18,7 +18,8 @@ pub enum SourceMap {
         /// Bytes of byte order mark before the text.
         mark: usize,
     },
-    /// The text was taken out of a structure: offsets refer to the extracted text and to nothing else.
+    /// The text was taken out of a structure (DOCX, PDF, HTML and so on): offsets and line numbers refer
+    /// to the extracted text and to nothing else.
     Extracted,
 }
 

@@ -26,6 +26,18 @@ fn texts(text: &str, structure: Structure, options: &ChunkOptions) -> Vec<String
     chunks.into_iter().map(|(_, text)| text).collect()
 }
 
+/// The parts that a text is seen to have.
+fn parts(text: &str, structure: Structure) -> Vec<(BlockKind, &str)> {
+    let document = Document::new("d", text).with_structure(structure);
+    let parts = outline::outline(&document).unwrap();
+    let parts = parts.into_iter();
+    parts.map(|part| (part.kind, &text[part.span])).collect()
+}
+
+fn titles(chunks: &[(String, String)]) -> Vec<&str> {
+    chunks.iter().map(|(title, _)| title.as_str()).collect()
+}
+
 /// Chunks of `words` words, with room for a title besides, and none joined for being small.
 pub(super) fn size(words: usize) -> ChunkOptions {
     ChunkOptions {
@@ -132,7 +144,7 @@ fn plain_headings_are_found_where_unmistakable() {
     let text = "Introduction\n============\n\nSome words here.\n\n2.1 Methods\n\nMore words here.\n\n\
                 Chapter IV. The Storm\n\nWind and rain.\n\n2.5 litres of milk are not a heading\n\nNor is this.";
     let chunks = cut("Book", text, Structure::Plain, &size(8));
-    let titles: Vec<&str> = chunks.iter().map(|(title, _)| title.as_str()).collect();
+    let titles = titles(&chunks);
     assert_eq!(
         chunks[0].1,
         "Introduction\n============\n\nSome words here."
@@ -178,12 +190,8 @@ fn no_chunk_is_only_a_heading() {
         filler(20)
     );
     for words in [31, 36, 40] {
-        let chunks = texts(
-            &text,
-            Structure::Markdown,
-            &ChunkOptions::new(100).with_target(words),
-        );
-        for chunk in &chunks {
+        let options = ChunkOptions::new(100).with_target(words);
+        for chunk in texts(&text, Structure::Markdown, &options) {
             assert!(chunk.contains("word"), "{words}: {chunk}");
         }
     }
@@ -193,12 +201,8 @@ fn no_chunk_is_only_a_heading() {
 fn small_sections_are_joined_under_the_heading_they_share() {
     let text = "# Faq\n\n## One?\n\nYes, it is.\n\n## Two?\n\nNo.\n\n# Other\n\nA longer text of its own is here, \
                 with more words than are small.\n";
-    let chunks = cut(
-        "",
-        text,
-        Structure::Markdown,
-        &ChunkOptions::new(140).with_target(40),
-    );
+    let options = ChunkOptions::new(140).with_target(40);
+    let chunks = cut("", text, Structure::Markdown, &options);
     assert_eq!(chunks.len(), 2);
     assert!(chunks[0].1.starts_with("# Faq") && chunks[0].1.ends_with("No."));
     assert!(chunks[1].1.starts_with("# Other"));
@@ -206,12 +210,7 @@ fn small_sections_are_joined_under_the_heading_they_share() {
         "# Faq\n\n{}\n\n## One?\n\nYes.\n\n## Two?\n\nNo.\n",
         filler(38)
     );
-    let chunks = cut(
-        "",
-        &text,
-        Structure::Markdown,
-        &ChunkOptions::new(140).with_target(40),
-    );
+    let chunks = cut("", &text, Structure::Markdown, &options);
     assert_eq!(
         chunks[1],
         (
@@ -236,12 +235,7 @@ fn a_list_is_not_parted_from_what_announces_it() {
 #[test]
 fn nested_lists_quotes_and_code_are_parts() {
     let text = "- a b c\n  - d e f\n\n    more\n- g h i\n\n> quoted words\n> here\n\n```rust\nlet a = 1;\n```\n";
-    let document = Document::new("d", text).with_structure(Structure::Markdown);
-    let parts = outline::outline(&document).unwrap();
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|part| (part.kind, &text[part.span.clone()]))
-        .collect();
+    let parts = parts(text, Structure::Markdown);
     let expected = [
         (BlockKind::ListItem, "- a b c"),
         (BlockKind::ListItem, "- d e f"),
@@ -256,12 +250,7 @@ fn nested_lists_quotes_and_code_are_parts() {
 #[test]
 fn front_matter_html_and_link_definitions_are_kept() {
     let text = "---\ntitle: T\n---\n\n# H\n\n<!-- note -->\n\nText [a].\n\n[a]: http://x.org\n\n<div>\nx\n</div>\n";
-    let document = Document::new("d", text).with_structure(Structure::Markdown);
-    let parts = outline::outline(&document).unwrap();
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|part| (part.kind, &text[part.span.clone()]))
-        .collect();
+    let parts = parts(text, Structure::Markdown);
     let expected = [
         (BlockKind::Code, "---\ntitle: T\n---"),
         (BlockKind::Heading(1), "# H"),
@@ -277,8 +266,7 @@ fn a_heading_in_a_quotation_names_the_quotation_only() {
     let quote = format!("> ### Aside\n>\n> {}\n>\n> {}\n", filler(8), filler(8));
     let text = format!("# A\n\nBefore it.\n\n{quote}\nAfter it.\n");
     let chunks = cut("", &text, Structure::Markdown, &size(14));
-    let titles: Vec<&str> = chunks.iter().map(|(title, _)| title.as_str()).collect();
-    assert_eq!(titles, ["", "A", "A › Aside", "A"]);
+    assert_eq!(titles(&chunks), ["", "A", "A › Aside", "A"]);
     assert!(chunks[1].1.starts_with("> ### Aside"));
     assert_eq!(chunks[3].1, "After it.");
 }
@@ -301,12 +289,7 @@ fn the_first_row_of_a_table_names_its_other_chunks() {
 fn rst_titles_directives_and_literal_blocks() {
     let text = "=====\nTitle\n=====\n\nIntro.\n\nPart\n----\n\nLook::\n\n    some code\n\n    more code\n\nAfter.\n\n\
                 .. code-block:: rust\n   :linenos:\n\n   let a;\n\n.. note:: Mind\n   this.\n\n- item\n- item\n\n==  ==\na   b\n==  ==\n\nDeep\n~~~~\n\n:field: x\n";
-    let document = Document::new("d", text).with_structure(Structure::Rst);
-    let parts = outline::outline(&document).unwrap();
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|part| (part.kind, &text[part.span.clone()]))
-        .collect();
+    let parts = parts(text, Structure::Rst);
     let expected = [
         (BlockKind::Heading(1), "=====\nTitle\n====="),
         (BlockKind::Paragraph, "Intro."),

@@ -1,0 +1,39 @@
+//! Made-up documents with made-up vectors, for tests of the index that need no encoder.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+use kenning::chunk::Chunk;
+use kenning::encoder::EncoderSpec;
+use kenning::index::EmbeddedDocument;
+
+/// An encoder of vectors of `dimension` components that reads up to `max_tokens` tokens.
+pub fn spec(dimension: usize, max_tokens: usize) -> EncoderSpec {
+    serde_json::from_value(serde_json::json!({
+        "model": "made-up", "architecture": "bert", "settings": "", "dimension": dimension,
+        "max_tokens": max_tokens, "pooling": "mean", "normalise": true, "query_prompt": "",
+        "passage_prompt": "", "weights_sha256": "00", "tokenizer_sha256": "00", "precision": "f32",
+    }))
+    .unwrap()
+}
+
+/// A document of one chunk a text, each of `tokens` tokens and with the vector `embedding`.
+pub fn document(id: &str, texts: Vec<String>, tokens: u32, embedding: &[f32]) -> EmbeddedDocument {
+    let count = texts.len();
+    let chunk = |(ordinal, text): (usize, String)| Chunk {
+        ordinal: ordinal as u32,
+        title: String::new(),
+        bytes: 0..text.len(),
+        text,
+        lines: (1, 1),
+        page: None,
+        tokens,
+        input: Vec::new(),
+    };
+    EmbeddedDocument {
+        id: id.to_owned(),
+        chunks: texts.into_iter().enumerate().map(chunk).collect(),
+        embeddings: vec![embedding.to_vec(); count],
+        tokens: u64::from(tokens) * count as u64,
+        ..EmbeddedDocument::default()
+    }
+}
