@@ -25,9 +25,9 @@ pub(super) fn linear(
 
 /// Layer normalisation (Ba, Kiros and Hinton 2016, arXiv:1607.06450).
 pub(super) struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    epsilon: f32,
+    pub weight: Tensor,
+    pub bias: Tensor,
+    pub epsilon: f32,
 }
 
 impl LayerNorm {
@@ -196,7 +196,12 @@ pub(super) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, scores: &Scores<'_>) ->
 }
 
 /// Zero where a query sees a key, minus infinity where it does not.
-fn window(queries: Range<usize>, keys: Range<usize>, reach: usize, on: &Device) -> Result<Tensor> {
+pub(super) fn window(
+    queries: Range<usize>,
+    keys: Range<usize>,
+    reach: usize,
+    on: &Device,
+) -> Result<Tensor> {
     let shape = (queries.len(), keys.len());
     let sees = |query: usize, key: usize| {
         if query.abs_diff(key) <= reach {
@@ -297,12 +302,12 @@ pub(super) const BERT_NAMES: LayerNames = LayerNames {
 ///
 /// y = norm(x + W context), z = norm(y + W₂ f(W₁ y)).
 pub(super) struct PostNorm {
-    output: Linear,
-    output_norm: LayerNorm,
-    up: Linear,
-    activation: Activation,
-    down: Linear,
-    norm: LayerNorm,
+    pub output: Linear,
+    pub output_norm: LayerNorm,
+    pub up: Linear,
+    pub activation: Activation,
+    pub down: Linear,
+    pub norm: LayerNorm,
 }
 
 impl PostNorm {
@@ -330,24 +335,5 @@ impl PostNorm {
             .forward(&(self.output.forward(context)? + x)?)?;
         let inner = self.activation.forward(&self.up.forward(&y)?)?;
         self.norm.forward(&(self.down.forward(&inner)? + y)?)
-    }
-}
-
-/// A layer of the Transformer's encoder, as BERT has it.
-pub(super) struct Layer {
-    attention: Attention,
-    rest: PostNorm,
-}
-
-impl Layer {
-    pub fn load(tensors: &VarBuilder<'_>, names: &LayerNames, sizes: &LayerSizes) -> Result<Layer> {
-        Ok(Layer {
-            attention: Attention::load(tensors, names.attention, sizes)?,
-            rest: PostNorm::load(tensors, names, sizes)?,
-        })
-    }
-
-    pub fn forward(&self, x: &Tensor, scores: &Scores<'_>) -> Result<Tensor> {
-        self.rest.forward(x, &self.attention.forward(x, scores)?)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An [`Encoder`] reads a folder in the layout of Hugging Face and sentence-transformers. What decides a
 //! vector is written down in its [`EncoderSpec`]. Reading path: `spec` (the plain data), `config` (what the
-//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `families` with one file each, `pooling`, `batch` (which
+//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `layer`, `cpu` (the same written for speed), `families` with one file each, `pooling`, `batch` (which
 //! texts are computed together, and on which thread), `encode` (the encoder itself).
 
 mod activation;
@@ -10,9 +10,11 @@ mod architecture;
 mod batch;
 mod blocks;
 mod config;
+mod cpu;
 mod encode;
 mod error;
 mod families;
+mod layer;
 mod pooling;
 mod settings;
 mod spec;

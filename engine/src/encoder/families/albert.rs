@@ -11,9 +11,8 @@ use serde_json::Value;
 
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Shape};
-use super::super::blocks::{
-    EmbeddingSizes, Embeddings, Layer, LayerNames, LayerNorm, Scores, linear,
-};
+use super::super::blocks::{EmbeddingSizes, Embeddings, LayerNames, LayerNorm, Scores, linear};
+use super::super::layer::Layer;
 use super::super::settings::{Settings, Sizes, limits};
 use super::bert::{ANCHOR, BASE, refuse_decoder};
 use crate::Result;

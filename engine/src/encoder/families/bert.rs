@@ -12,8 +12,9 @@ use serde_json::Value;
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Shape};
 use super::super::blocks::{
-    BERT_NAMES, EmbeddingSizes, Embeddings, Layer, LayerNames, LayerNorm, Scores, linear,
+    BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, Scores, linear,
 };
+use super::super::layer::Layer;
 use super::super::settings::{Settings, Sizes};
 use crate::Result;
 

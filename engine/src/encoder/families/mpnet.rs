@@ -12,9 +12,8 @@ use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use super::super::architecture::{Architecture, Loader, Shape};
-use super::super::blocks::{
-    BERT_NAMES, EmbeddingSizes, Embeddings, Layer, LayerNames, LayerNorm, Scores,
-};
+use super::super::blocks::{BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, Scores};
+use super::super::layer::Layer;
 use super::super::settings::{Settings, Sizes};
 use super::bert::{ANCHOR, BASE, refuse_decoder};
 use crate::Result;

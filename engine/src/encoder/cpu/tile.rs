@@ -1,0 +1,177 @@
+//! The innermost product: some rows of one matrix with a panel of another.
+//!
+//! A panel is `depth` times `width` numbers, those of one step of the sum beside each other. The
+//! accumulators of a tile stay in registers for the whole sum: 12 rows by 2 registers of AVX-512, 6 by 2 of
+//! AVX2, which keeps both multipliers busy while a sum waits for itself.
+
+/// Products of the first `rows` rows of `a`, which stand `stride` apart, with a panel: `rows` times
+/// `width` numbers into `out`.
+pub type Multiply = fn(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]);
+
+/// A way to multiply.
+#[derive(Clone, Copy)]
+pub struct Tile {
+    /// Columns of a panel.
+    pub width: usize,
+    /// The most rows at once.
+    pub rows: usize,
+    pub multiply: Multiply,
+}
+
+impl Tile {
+    /// The quickest on this machine.
+    pub fn best() -> Tile {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                return x86::AVX512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return x86::AVX2;
+            }
+        }
+        PORTABLE
+    }
+}
+
+/// The reference.
+pub const PORTABLE: Tile = Tile {
+    width: 16,
+    rows: 4,
+    multiply: portable,
+};
+
+fn portable(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]) {
+    for (row, out) in out.chunks_exact_mut(16).take(rows).enumerate() {
+        let mut sums = [0f32; 16];
+        for (x, step) in a[row * stride..].iter().zip(panel.as_chunks::<16>().0) {
+            for (sum, y) in sums.iter_mut().zip(step) {
+                *sum += x * y;
+            }
+        }
+        out.copy_from_slice(&sums);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Tile;
+
+    pub const AVX512: Tile = Tile {
+        width: 32,
+        rows: 12,
+        multiply: avx512,
+    };
+
+    pub const AVX2: Tile = Tile {
+        width: 16,
+        rows: 6,
+        multiply: avx2,
+    };
+
+    /// Calls `tile` with the number of rows as a constant, without which the sums would not be in registers.
+    macro_rules! with_rows {
+        ($tile:ident, $rows:expr, $arguments:tt, $($count:literal)*) => {
+            match $rows {
+                $($count => with_rows!(@call $tile $count $arguments),)*
+                _ => unreachable!("a tile has no more rows"),
+            }
+        };
+        (@call $tile:ident $count:literal ($($argument:expr),*)) => {
+            $tile::<$count>($($argument),*)
+        };
+    }
+
+    fn check(a: &[f32], stride: usize, rows: usize, depth: usize) {
+        assert!(rows == 0 || a.len() >= (rows - 1) * stride + depth);
+    }
+
+    fn avx512(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]) {
+        check(a, stride, rows, panel.len() / 32);
+        // SAFETY: only handed out where the processor has AVX-512; `a` was checked above.
+        unsafe { with_rows!(rows512, rows, (a, stride, panel, out), 1 2 3 4 5 6 7 8 9 10 11 12) }
+    }
+
+    fn avx2(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]) {
+        check(a, stride, rows, panel.len() / 16);
+        // SAFETY: only handed out where the processor has AVX2 and FMA; `a` was checked above.
+        unsafe { with_rows!(rows256, rows, (a, stride, panel, out), 1 2 3 4 5 6) }
+    }
+
+    /// # Safety
+    /// `a` holds `ROWS` rows of as many numbers as the panel has steps.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn rows512<const ROWS: usize>(a: &[f32], stride: usize, panel: &[f32], out: &mut [f32]) {
+        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+        for (step, columns) in panel.as_chunks::<32>().0.iter().enumerate() {
+            // SAFETY: both halves lie in the 32 numbers of the step.
+            let y = unsafe {
+                [
+                    _mm512_loadu_ps(columns.as_ptr()),
+                    _mm512_loadu_ps(columns.as_ptr().add(16)),
+                ]
+            };
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller promises rows as long as the panel is deep.
+                let x = _mm512_set1_ps(unsafe { *a.get_unchecked(row * stride + step) });
+                sums[0] = _mm512_fmadd_ps(x, y[0], sums[0]);
+                sums[1] = _mm512_fmadd_ps(x, y[1], sums[1]);
+            }
+        }
+        for (out, sums) in out.as_chunks_mut::<32>().0.iter_mut().zip(sums) {
+            // SAFETY: both halves lie in the 32 numbers of the row.
+            unsafe {
+                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm512_storeu_ps(out.as_mut_ptr().add(16), sums[1]);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `a` holds `ROWS` rows of as many numbers as the panel has steps.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn rows256<const ROWS: usize>(a: &[f32], stride: usize, panel: &[f32], out: &mut [f32]) {
+        let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
+        for (step, columns) in panel.as_chunks::<16>().0.iter().enumerate() {
+            // SAFETY: both halves lie in the 16 numbers of the step.
+            let y = unsafe {
+                [
+                    _mm256_loadu_ps(columns.as_ptr()),
+                    _mm256_loadu_ps(columns.as_ptr().add(8)),
+                ]
+            };
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller promises rows as long as the panel is deep.
+                let x = _mm256_set1_ps(unsafe { *a.get_unchecked(row * stride + step) });
+                sums[0] = _mm256_fmadd_ps(x, y[0], sums[0]);
+                sums[1] = _mm256_fmadd_ps(x, y[1], sums[1]);
+            }
+        }
+        for (out, sums) in out.as_chunks_mut::<16>().0.iter_mut().zip(sums) {
+            // SAFETY: both halves lie in the 16 numbers of the row.
+            unsafe {
+                _mm256_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm256_storeu_ps(out.as_mut_ptr().add(8), sums[1]);
+            }
+        }
+    }
+}
+
+/// Every way to multiply that this machine has, for tests.
+#[cfg(test)]
+pub fn all() -> Vec<Tile> {
+    #[allow(unused_mut)]
+    let mut tiles = vec![PORTABLE];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            tiles.push(x86::AVX512);
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            tiles.push(x86::AVX2);
+        }
+    }
+    tiles
+}
