@@ -18,7 +18,7 @@ use crate::{IndexerError, Result};
 
 /// Raised when files should be read anew because they are now read better. Files that gave text are
 /// embedded again only where their chunks differ.
-const READER: u32 = 1;
+const READER: u32 = 2;
 
 /// What is known of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
