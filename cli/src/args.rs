@@ -27,8 +27,8 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The encoder: a folder or a name on the Hugging Face hub [default: the index's own, or all-MiniLM-L6-v2]
-    #[arg(long, global = true, value_name = "NAME|FOLDER", env = "KENNING_MODEL")]
-    pub model: Option<String>,
+    #[arg(long = "model", global = true, value_name = "NAME|FOLDER", env = "KENNING_MODEL", action = clap::ArgAction::Append)]
+    pub models: Vec<String>,
     /// How the encoder computes
     #[arg(long, global = true, value_enum, default_value_t = PrecisionArg::Auto)]
     pub precision: PrecisionArg,
@@ -38,6 +38,21 @@ pub struct Global {
     /// Say nothing but results and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+impl Global {
+    /// The encoder that was named; the last, where there are several.
+    pub fn model(&self) -> Option<&str> {
+        self.models.last().map(String::as_str)
+    }
+
+    /// All encoders that were named, or the default.
+    pub fn chosen_models(&self) -> Vec<&str> {
+        match self.models.as_slice() {
+            [] => vec![kenning::models::DEFAULT_MODEL],
+            named => named.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// How the encoder computes.
@@ -83,6 +98,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// List, fetch and describe encoders
     Models(ModelsArgs),
+    /// Look into what happens to a text
+    Inspect(InspectArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Read one file for the indexer; started by it, with limits on time and memory
@@ -332,6 +349,18 @@ pub enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Measure encoders on this machine, side by side
+    Compare {
+        /// Names or folders; NAME@cls is NAME with that pooling
+        #[arg(required = true, value_name = "NAME|FOLDER")]
+        names: Vec<String>,
+        /// Ranking quality too, on a collection in BEIR layout
+        #[arg(long, value_name = "DIR")]
+        on: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Everything that decides an encoder's vectors
     Show {
         /// A name or a folder
@@ -346,4 +375,23 @@ pub enum ModelsCommand {
 pub struct CompletionsArgs {
     /// Which shell
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(subcommand)]
+    pub command: InspectCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum InspectCommand {
+    /// How tokenizers cut a text; with several --model, side by side
+    Tokens {
+        /// The text
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// Print one JSON object a model
+        #[arg(long)]
+        json: bool,
+    },
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kenning::encoder::{Encoder, EncoderOptions};
+use kenning::encoder::{Encoder, EncoderOptions, Pooling};
 use kenning::models::{DEFAULT_MODEL, ModelStore};
 use kenning::{Index, Language};
 use kenning_indexer::Layout;
@@ -18,7 +18,13 @@ const MEGABYTE: u64 = 1 << 20;
 
 /// Loads an encoder by name or folder, fetching it if need be.
 pub fn load_encoder(global: &Global, name: &str) -> Result<Arc<Encoder>> {
+    load_pooled(global, name, None)
+}
+
+/// The same, with another pooling than its folder asks for.
+pub fn load_pooled(global: &Global, name: &str, pooling: Option<Pooling>) -> Result<Arc<Encoder>> {
     let options = EncoderOptions {
+        pooling,
         threads: global.threads.map(usize::from),
         precision: global.precision.into(),
         ..EncoderOptions::default()
@@ -34,14 +40,14 @@ pub fn load_encoder(global: &Global, name: &str) -> Result<Arc<Encoder>> {
 
 /// The encoder for a new index.
 pub fn chosen_encoder(global: &Global) -> Result<Arc<Encoder>> {
-    load_encoder(global, global.model.as_deref().unwrap_or(DEFAULT_MODEL))
+    load_encoder(global, global.model().unwrap_or(DEFAULT_MODEL))
 }
 
 /// The encoder that an index was built with: the model named on the command line, else the index's
 /// own. Attaching it checks that it is the same.
 pub fn with_encoder(global: &Global, index: Index) -> Result<Index> {
     let own = index.spec().encoder.model.clone();
-    let encoder = load_encoder(global, global.model.as_deref().unwrap_or(&own))?;
+    let encoder = load_encoder(global, global.model().unwrap_or(&own))?;
     Ok(index.with_encoder(encoder)?)
 }
 

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, WhereArgs};
+use args::{Cli, Command, InspectCommand, WhereArgs};
 use failure::{Failure, Outcome};
 
 /// Embedding makes and drops many large temporaries; the system's allocator hands each back to the
@@ -55,6 +55,11 @@ fn run(cli: Cli) -> failure::Result {
         Some(Command::Embed(args)) => commands::embed::run(global, &args),
         Some(Command::Eval(args)) => commands::eval::run(global, &args),
         Some(Command::Models(args)) => commands::models::run(global, &args),
+        Some(Command::Inspect(args)) => match &args.command {
+            InspectCommand::Tokens { text, json } => {
+                commands::inspect::tokens(global, &text.join(" "), *json)
+            }
+        },
         Some(Command::Completions(args)) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "kenning", &mut script);

@@ -4,6 +4,7 @@
 //! - [`trec`] writes and reads runs in the format that every evaluator knows.
 //! - [`metrics`] scores a run as `trec_eval` does.
 //! - [`experiment`] puts a collection to the engine.
+//! - [`speed`] measures an encoder.
 //! - [`significance`] says whether one run is better than another or merely lucky.
 
 pub mod beir;
@@ -12,6 +13,7 @@ pub mod experiment;
 pub mod metrics;
 mod qrels;
 pub mod significance;
+pub mod speed;
 pub mod trec;
 
 pub use beir::{Collection, Query, Questions, Warning};

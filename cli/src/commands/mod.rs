@@ -1,9 +1,11 @@
 //! One file a command.
 
+pub mod compare;
 pub mod doctor;
 pub mod embed;
 pub mod eval;
 pub mod index;
+pub mod inspect;
 pub mod models;
 pub mod optimize;
 pub mod remove;

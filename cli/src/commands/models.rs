@@ -2,6 +2,7 @@
 
 use kenning::models::{DEFAULT_MODEL, ModelInfo, ModelStore, inspect};
 
+use super::compare;
 use crate::args::{Global, ModelsArgs, ModelsCommand};
 use crate::failure::{Failure, Outcome, Result};
 use crate::progress::{Download, bytes};
@@ -12,6 +13,9 @@ pub fn run(global: &Global, args: &ModelsArgs) -> Result {
     match &args.command {
         ModelsCommand::List { json } => list(global, &store, *json),
         ModelsCommand::Pull { name, json } => pull(global, &store, name, *json),
+        ModelsCommand::Compare { names, on, json } => {
+            compare::run(global, names, on.as_deref(), *json)
+        }
         ModelsCommand::Show { name, json } => show(&store, name, *json),
     }
 }

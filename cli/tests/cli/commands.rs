@@ -229,3 +229,59 @@ fn a_summary_says_why_files_were_skipped() {
     );
     assert!(done.talk.contains("skipped: 1 file: "), "{done:?}");
 }
+
+#[test]
+fn tokens_are_shown_for_each_model() {
+    let bench = Bench::empty();
+    let model = model();
+    let model = model.to_str().unwrap();
+    let arguments = [
+        "inspect", "tokens", "--json", "--model", model, "--model", model, "search", "it",
+    ];
+    let done = bench.run(&arguments);
+    assert_eq!(done.code, 0, "{done:?}");
+    let lines: Vec<serde_json::Value> = done
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0], lines[1]);
+    assert_eq!(lines[0]["tokenizer"], "WordPiece");
+    let tokens = lines[0]["tokens"].as_array().unwrap();
+    let joined: String = tokens
+        .iter()
+        .map(|token| token["token"].as_str().unwrap().replace("##", ""))
+        .collect();
+    assert_eq!(joined, "searchit");
+    assert_eq!(tokens.last().unwrap()["bytes"][1], 9);
+}
+
+#[test]
+fn models_are_compared_side_by_side() {
+    let bench = Bench::empty();
+    let model = model();
+    let model = model.to_str().unwrap();
+    let cls = format!("{model}@cls");
+    let done = bench.run(&["models", "compare", "--json", model, &cls]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let rows = done.json();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    for (row, pooling) in rows.as_array().unwrap().iter().zip(["mean", "cls"]) {
+        assert_eq!(
+            (row["pooling"].as_str(), row["dimension"].as_u64()),
+            (Some(pooling), Some(32))
+        );
+        assert!(row["tokens_per_second"].as_f64().unwrap() > 0.0);
+        assert!(row["parameters"].as_u64().unwrap() > 1_000);
+    }
+    let mixed = bench.run(&["models", "compare", "no/such", model]);
+    assert_eq!(mixed.code, 3, "{mixed:?}");
+    assert!(
+        mixed.out.lines().count() == 2 && mixed.talk.contains("no/such"),
+        "{mixed:?}"
+    );
+    bench
+        .run(&["models", "compare", &format!("{model}@best")])
+        .assert_error(2, "best");
+}

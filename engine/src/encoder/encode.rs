@@ -156,6 +156,16 @@ impl Encoder {
         self.tokenizer.tokens(text)
     }
 
+    /// The piece of text that an id of the vocabulary stands for, as the vocabulary writes it.
+    pub fn token(&self, id: u32) -> String {
+        self.tokenizer.token(id)
+    }
+
+    /// How the tokenizer cuts words: "WordPiece", "BPE", "Unigram" or "WordLevel".
+    pub fn tokenizer_kind(&self) -> &'static str {
+        self.tokenizer.kind()
+    }
+
     /// How many special tokens a sequence gets: 2 for BERT.
     pub fn special_tokens(&self) -> usize {
         self.tokenizer.special_tokens()

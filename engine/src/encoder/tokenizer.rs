@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use tokenizers::Tokenizer;
+use tokenizers::{ModelWrapper, Tokenizer};
 
 use super::{ModelError, sha256_hex};
 use crate::{Error, Result};
@@ -79,6 +79,21 @@ impl TextTokenizer {
             offsets: spans.collect(),
             ids: encoding.get_ids().to_vec(),
         })
+    }
+
+    /// The piece of an id; empty for an id that is none.
+    pub fn token(&self, id: u32) -> String {
+        self.tokenizer.id_to_token(id).unwrap_or_default()
+    }
+
+    /// The name of the method.
+    pub fn kind(&self) -> &'static str {
+        match self.tokenizer.get_model() {
+            ModelWrapper::BPE(_) => "BPE",
+            ModelWrapper::Unigram(_) => "Unigram",
+            ModelWrapper::WordLevel(_) => "WordLevel",
+            ModelWrapper::WordPiece(_) => "WordPiece",
+        }
     }
 
     /// The ids of `text` without special ones.
