@@ -305,13 +305,8 @@ fn what_cannot_be_computed_is_refused_by_name() {
         ),
         (
             "1_Pooling/config.json",
-            json!({ "pooling_mode_mean_tokens": false, "pooling_mode_weightedmean_tokens": true }),
-            vec!["weightedmean", "mean, cls, max"],
-        ),
-        (
-            "1_Pooling/config.json",
-            json!({ "pooling_mode_max_tokens": true }),
-            vec!["max + mean"],
+            json!({ "pooling_mode_gru": true }),
+            vec!["pooling_mode_gru", "mean, cls, max"],
         ),
         (
             "1_Pooling/config.json",
@@ -352,7 +347,7 @@ fn prompts_and_pooling_come_from_the_folder() {
         (spec.query_prompt.as_str(), spec.passage_prompt.as_str()),
         ("search ", "mean ")
     );
-    assert_eq!(spec.pooling, Pooling::Cls);
+    assert_eq!(spec.pooling, Pooling::Cls.into());
     let query = &encoder.encode(Role::Query, &["fox"]).unwrap()[0];
     let passage = &encoder.encode(Role::Passage, &["fox"]).unwrap()[0];
     assert_ne!(query.embedding, passage.embedding);
@@ -388,7 +383,7 @@ fn a_plain_folder_without_modules_is_pooled_by_the_mean() {
         fs::remove_file(model.path().join(file)).unwrap();
     }
     let spec = model.open().unwrap().spec().clone();
-    assert_eq!((spec.pooling, spec.max_tokens), (Pooling::Mean, 192));
+    assert_eq!((spec.pooling, spec.max_tokens), (Pooling::Mean.into(), 192));
     model.set("tokenizer_config.json", json!({ "model_max_length": 100 }));
     assert_eq!(model.open().unwrap().spec().max_tokens, 100);
     // "No limit", as Hugging Face writes it.

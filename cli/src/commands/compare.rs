@@ -23,7 +23,7 @@ use crate::terminal::{one_line, print, say};
 struct Row {
     model: String,
     architecture: String,
-    pooling: &'static str,
+    pooling: String,
     parameters: u64,
     dimension: usize,
     max_tokens: usize,
@@ -69,11 +69,14 @@ pub fn run(global: &Global, names: &[String], on: Option<&Path>, json: bool) -> 
 fn split(name: &str) -> Result<(&str, Option<Pooling>)> {
     match name.rsplit_once('@') {
         None => Ok((name, None)),
-        Some((name, pooling)) => match serde_json::from_value(pooling.into()) {
-            Ok(pooling) => Ok((name, Some(pooling))),
-            Err(_) => Err(Failure::usage(
+        Some((name, pooling)) => match Pooling::named(pooling) {
+            Some(pooling) => Ok((name, Some(pooling))),
+            None => Err(Failure::usage(
                 format!("there is no pooling {pooling}"),
-                "`NAME@cls` takes NAME with that pooling; others are mean and max",
+                format!(
+                    "NAME@POOLING takes one of {}",
+                    Pooling::ALL.map(Pooling::name).join(", ")
+                ),
             )),
         },
     }

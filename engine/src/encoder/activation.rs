@@ -2,15 +2,18 @@
 
 use candle_core::{Result, Tensor};
 
-/// An activation function, applied to each number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activation {
+/// A function that is applied to each number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Activation {
     /// x Φ(x), with the exact normal distribution (Hendrycks and Gimpel 2016, arXiv:1606.08415).
     Gelu,
     /// Their approximation of it with tanh.
     GeluTanh,
     /// Their approximation of it with the logistic function: x σ(1.702 x).
     GeluSigmoid,
+    /// max(x, 0).
     Relu,
     /// max(x, 0)².
     ReluSquared,
@@ -18,8 +21,11 @@ pub(super) enum Activation {
     Silu,
     /// x tanh(ln(1 + eˣ)) (Misra 2019, arXiv:1908.08681).
     Mish,
+    /// σ(x) = 1 / (1 + e⁻ˣ).
     Sigmoid,
+    /// The hyperbolic tangent.
     Tanh,
+    /// x.
     Identity,
 }
 
@@ -68,7 +74,7 @@ impl Activation {
     }
 
     /// The function of each number in `x`.
-    pub fn forward(self, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Gelu => x.gelu_erf(),
             GeluTanh => x.gelu(),

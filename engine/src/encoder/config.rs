@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{ModelError, Pooling};
+use super::{ModelError, Pooling, Poolings};
 use crate::{Error, Result};
 
 /// The parts of a model's folder, in the layout of sentence-transformers or, without `modules.json`, of
@@ -15,13 +15,33 @@ pub(crate) struct Layout {
     /// Where config.json, tokenizer and weights lie: the folder itself or one in it.
     pub transformer: PathBuf,
     /// What the folder says about pooling; the mean where it says nothing.
-    pub pooling: Pooling,
+    pub pooling: Poolings,
+    /// What follows pooling.
+    pub stages: Vec<StagePlace>,
     /// The token limit it sets, if it does.
     pub max_tokens: Option<usize>,
+    /// Whether texts are made lower case before the tokenizer sees them.
+    pub lowercase: bool,
     /// Goes before every query.
     pub query_prompt: String,
     /// Goes before every passage.
     pub passage_prompt: String,
+}
+
+/// A module after pooling.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum StagePlace {
+    Normalise,
+    /// A dense layer in this folder.
+    Dense(PathBuf),
+}
+
+/// What `modules.json` lists.
+#[derive(Default)]
+struct Modules {
+    transformer: Option<PathBuf>,
+    pooling: Option<PathBuf>,
+    stages: Vec<StagePlace>,
 }
 
 /// Reads a JSON file.
@@ -32,7 +52,7 @@ pub(crate) fn read_json(path: &Path) -> Result<Value> {
 }
 
 /// Reads a JSON file that may be absent.
-fn read_json_if_there(path: &Path) -> Result<Option<Value>> {
+pub(super) fn read_json_if_there(path: &Path) -> Result<Option<Value>> {
     if path.exists() {
         read_json(path).map(Some)
     } else {
@@ -50,7 +70,8 @@ fn malformed(path: &Path, reason: String) -> ModelError {
 impl Layout {
     /// Reads the layout of `folder`.
     pub fn read(folder: &Path) -> Result<Layout> {
-        let (transformer, pooling_folder) = modules(folder)?;
+        let modules = modules(folder)?;
+        let transformer = modules.transformer.unwrap_or_else(|| folder.to_owned());
         if !transformer.join("config.json").exists() {
             return Err(ModelError::MissingFile {
                 folder: transformer,
@@ -60,14 +81,21 @@ impl Layout {
         }
         let (query_prompt, passage_prompt) = prompts(folder)?;
         let prompted = !(query_prompt.is_empty() && passage_prompt.is_empty());
-        let pooling = match pooling_folder {
+        let pooling = match modules.pooling {
             Some(pooling) => read_pooling(&pooling.join("config.json"), prompted)?,
-            None => Pooling::Mean,
+            None => Pooling::Mean.into(),
         };
+        let mut stages = modules.stages;
+        // Whether vectors get unit length at the end is decided by the encoder's options.
+        while stages.last() == Some(&StagePlace::Normalise) {
+            stages.pop();
+        }
         Ok(Layout {
             max_tokens: max_tokens(&transformer)?,
+            lowercase: lowercase(&transformer)?,
             transformer,
             pooling,
+            stages,
             query_prompt,
             passage_prompt,
         })
@@ -76,19 +104,21 @@ impl Layout {
 
 /// Where config.json, tokenizer and weights of the model in `folder` lie.
 pub(crate) fn transformer_folder(folder: &Path) -> Result<PathBuf> {
-    Ok(modules(folder)?.0)
+    Ok(modules(folder)?
+        .transformer
+        .unwrap_or_else(|| folder.to_owned()))
 }
 
-/// The folders of the transformer and, if there is one, of the pooling module.
-fn modules(folder: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
+/// The modules of the model in `folder`; none where it has no `modules.json`.
+fn modules(folder: &Path) -> Result<Modules> {
     let path = folder.join("modules.json");
     let Some(json) = read_json_if_there(&path)? else {
-        return Ok((folder.to_owned(), None));
+        return Ok(Modules::default());
     };
     let list = json
         .as_array()
         .ok_or_else(|| malformed(&path, "a list of modules was expected".into()))?;
-    let (mut transformer, mut pooling) = (None, None);
+    let mut found = Modules::default();
     for module in list {
         let class = module["type"].as_str().unwrap_or_default();
         let place = module["path"].as_str().unwrap_or_default();
@@ -102,59 +132,85 @@ fn modules(folder: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
             folder.join(place)
         };
         match class.rsplit('.').next().unwrap_or_default() {
-            "Transformer" if transformer.is_none() => transformer = Some(place),
-            "Pooling" if pooling.is_none() => pooling = Some(place),
-            // Whether vectors get unit length is decided by the encoder's options.
-            "Normalize" => {}
+            "Transformer" if found.transformer.is_none() => found.transformer = Some(place),
+            "Pooling" if found.pooling.is_none() && found.stages.is_empty() => {
+                found.pooling = Some(place);
+            }
+            "Dense" if found.pooling.is_some() => found.stages.push(StagePlace::Dense(place)),
+            "Normalize" => found.stages.push(StagePlace::Normalise),
+            // It does something in training only.
+            "Dropout" => {}
             _ => {
                 return Err(ModelError::Unsupported {
                     path,
                     setting: "module".into(),
                     value: class.to_owned(),
-                    supported: "one Transformer, then one Pooling, then Normalize",
+                    supported: "one Transformer, one Pooling, then Dense, Normalize, Dropout",
                 }
                 .into());
             }
         }
     }
-    let transformer = transformer
-        .ok_or_else(|| malformed(&path, "a module of type Transformer was expected".into()))?;
-    Ok((transformer, pooling))
+    if found.transformer.is_none() {
+        return Err(malformed(&path, "a module of type Transformer was expected".into()).into());
+    }
+    Ok(found)
 }
 
-/// The one pooling mode that is switched on.
-fn read_pooling(path: &Path, prompted: bool) -> Result<Pooling> {
+/// The pooling modes that are listed or, in older files, switched on.
+fn read_pooling(path: &Path, prompted: bool) -> Result<Poolings> {
     let json = read_json(path)?;
     let unsupported = |setting: &str, value: String| ModelError::Unsupported {
         path: path.to_owned(),
         setting: setting.to_owned(),
         value,
-        supported: "one of mean, cls, max",
+        supported: "mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, with the prompt",
     };
-    let mut on: Vec<&str> = match &json["pooling_mode"] {
-        Value::String(mode) => vec![mode],
-        _ => Vec::new(),
-    };
-    if on.is_empty() {
-        let flags = json.as_object().into_iter().flatten();
-        on.extend(
-            flags
-                .filter(|(_, flag)| **flag == Value::Bool(true))
-                .filter_map(|(name, _)| {
-                    name.strip_prefix("pooling_mode_")
-                        .map(|mode| mode.trim_end_matches("_tokens"))
-                }),
-        );
-    }
     if prompted && json["include_prompt"] == Value::Bool(false) {
         return Err(unsupported("include_prompt", "false".into()).into());
     }
-    match on.as_slice() {
-        ["mean"] => Ok(Pooling::Mean),
-        ["cls" | "cls_token"] => Ok(Pooling::Cls),
-        ["max"] => Ok(Pooling::Max),
-        others => Err(unsupported("pooling mode", others.join(" + ")).into()),
+    let mode = |value: &Value| {
+        let named = value
+            .as_str()
+            .and_then(|name| Pooling::named(&name.to_lowercase()));
+        named.ok_or_else(|| unsupported("pooling_mode", value.to_string()))
+    };
+    let modes = match &json["pooling_mode"] {
+        Value::Null => switches(&json).map_err(|name| unsupported(&name, "true".into()))?,
+        Value::Array(modes) => modes.iter().map(mode).collect::<Result<_, _>>()?,
+        one => vec![mode(one)?],
+    };
+    Ok(Poolings::new(modes).ok_or_else(|| unsupported("pooling mode", "none".into()))?)
+}
+
+/// The modes whose switch is on, in the order in which their vectors are concatenated; the mean where there
+/// are no switches. The name of one that is not known is the error.
+fn switches(json: &Value) -> Result<Vec<Pooling>, String> {
+    let all = json.as_object().into_iter().flatten();
+    let switches: Vec<(&str, &Value)> = all
+        .filter_map(|(name, on)| Some((name.strip_prefix("pooling_mode_")?, on)))
+        .collect();
+    if switches.is_empty() {
+        return Ok(vec![Pooling::Mean]);
     }
+    let known = |switch: &str| {
+        let name = switch
+            .trim_end_matches("_tokens")
+            .trim_end_matches("_token");
+        Pooling::ALL
+            .into_iter()
+            .find(|way| way.name().trim_end_matches("_tokens") == name)
+    };
+    let on: Vec<&str> = switches
+        .iter()
+        .filter(|(_, on)| **on == Value::Bool(true))
+        .map(|(switch, _)| *switch)
+        .collect();
+    if let Some(strange) = on.iter().find(|switch| known(switch).is_none()) {
+        return Err(format!("pooling_mode_{strange}"));
+    }
+    let is_on = |way: &Pooling| on.iter().any(|switch| known(switch) == Some(*way));
+    Ok(Pooling::ALL.into_iter().filter(is_on).collect())
 }
 
 /// `max_seq_length` of sentence-transformers, else `model_max_length` of the tokenizer.
@@ -174,6 +230,12 @@ fn max_tokens(transformer: &Path) -> Result<Option<usize>> {
     )
 }
 
+/// `do_lower_case` of sentence-transformers. The tokenizer has a setting of that name for itself.
+fn lowercase(transformer: &Path) -> Result<bool> {
+    let json = read_json_if_there(&transformer.join("sentence_bert_config.json"))?;
+    Ok(json.is_some_and(|json| json["do_lower_case"] == Value::Bool(true)))
+}
+
 /// The prompts for queries and passages, looked up under the names that sentence-transformers looks for.
 fn prompts(folder: &Path) -> Result<(String, String)> {
     let path = folder.join("config_sentence_transformers.json");
@@ -181,6 +243,12 @@ fn prompts(folder: &Path) -> Result<(String, String)> {
         return Ok(Default::default());
     };
     let prompts = &json["prompts"];
+    if let Some(name) = json["default_prompt_name"].as_str()
+        && prompts[name].as_str().is_none()
+    {
+        let reason = format!("default_prompt_name is {name:?}, which is none of the prompts");
+        return Err(malformed(&path, reason).into());
+    }
     let prompt = |names: &[&str]| {
         let default = json["default_prompt_name"].as_str();
         let found = names

@@ -10,6 +10,7 @@ use super::architecture::{self, Architecture};
 use super::batch::{Batch, Workers, plan};
 use super::config::{Layout, read_json};
 use super::pooling::{normalise, pool};
+use super::stages::Stages;
 use super::tokenizer::TextTokenizer;
 use super::weights::Weights;
 use super::{EncoderOptions, EncoderSpec, ModelError, Precision, Role, Tokens};
@@ -24,6 +25,9 @@ pub struct Encoder {
     tokenizer: TextTokenizer,
     passage_prompt: Vec<u32>,
     model: Box<dyn Architecture>,
+    /// Length of a hidden state.
+    width: usize,
+    stages: Stages,
     workers: Workers,
 }
 
@@ -87,7 +91,8 @@ impl Encoder {
         let weights = Weights::open(&layout.transformer)?;
         let (hash, tokenizer, model) = thread::scope(|scope| {
             let hash = scope.spawn(|| weights.sha256());
-            let tokenizer = scope.spawn(|| TextTokenizer::open(&layout.transformer, name));
+            let tokenizer =
+                scope.spawn(|| TextTokenizer::open(&layout.transformer, name, layout.lowercase));
             let model = load(&weights);
             (hash.join(), tokenizer.join(), model)
         });
@@ -112,14 +117,18 @@ impl Encoder {
             }
             .into());
         }
+        let pooling = options.pooling.map_or(layout.pooling.clone(), Into::into);
+        let pooled = shape.dimension * pooling.ways().len();
+        let (stages, stage_specs) = Stages::load(&layout.stages, pooled)?;
         Ok(Encoder {
             spec: EncoderSpec {
                 model: name.to_owned(),
                 architecture: shape.name.to_owned(),
                 settings: shape.settings,
-                dimension: shape.dimension,
+                dimension: stages.dimension,
                 max_tokens: limit,
-                pooling: options.pooling.unwrap_or(layout.pooling),
+                pooling,
+                stages: stage_specs,
                 normalise: options.normalise.unwrap_or(true),
                 query_prompt: layout.query_prompt.clone(),
                 passage_prompt: layout.passage_prompt.clone(),
@@ -132,6 +141,8 @@ impl Encoder {
             tokenizer,
             passage_prompt,
             model: model?,
+            width: shape.dimension,
+            stages,
             workers: Workers::start(options.threads)?,
         })
     }
@@ -231,7 +242,7 @@ impl Encoder {
     /// The last hidden states of `texts`, without a prompt, truncated at the limit: for tests and tools.
     pub fn hidden_states(&self, texts: &[&str]) -> Result<Vec<HiddenStates>> {
         let (inputs, _) = self.inputs("", texts)?;
-        let states = self.compute(&inputs, |rows| rows.to_vec())?;
+        let states = self.compute(&inputs, |rows| Ok(rows.to_vec()))?;
         Ok(inputs
             .into_iter()
             .zip(states)
@@ -264,11 +275,12 @@ impl Encoder {
 
     fn embed(&self, inputs: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
         self.compute(inputs, |rows| {
-            let mut vector = pool(rows, self.spec.dimension, self.spec.pooling);
+            let pooled = pool(rows, self.width, &self.spec.pooling);
+            let mut vector = self.stages.apply(pooled)?;
             if self.spec.normalise {
                 normalise(&mut vector);
             }
-            vector
+            Ok(vector)
         })
     }
 
@@ -276,14 +288,15 @@ impl Encoder {
     fn compute(
         &self,
         inputs: &[Vec<u32>],
-        finish: impl Fn(&[f32]) -> Vec<f32> + Sync,
+        finish: impl Fn(&[f32]) -> candle_core::Result<Vec<f32>> + Sync,
     ) -> Result<Vec<Vec<f32>>> {
         let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
         let batches = plan(&lengths, self.workers.threads());
         let done = self.workers.each(&batches, |batch| {
             let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
-            let rows = states.chunks_exact(batch.length * self.spec.dimension);
-            Ok(rows.map(&finish).collect::<Vec<_>>())
+            let rows = states.chunks_exact(batch.length * self.width);
+            let done = rows.map(&finish).collect::<candle_core::Result<Vec<_>>>();
+            Ok(done.map_err(ModelError::Compute)?)
         })?;
         let mut results = vec![Vec::new(); inputs.len()];
         for (batch, vectors) in batches.iter().zip(done) {

@@ -2,7 +2,8 @@
 //!
 //! An [`Encoder`] reads a folder in the layout of Hugging Face and sentence-transformers. What decides a
 //! vector is written down in its [`EncoderSpec`]. Reading path: `spec` (the plain data), `config` (what the
-//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `layer`, `cpu` (the same written for speed), `families` with one file each, `pooling`, `batch` (which
+//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `layer`, `cpu` (the same written for speed),
+//! `families` with one file each, `pooling`, `stages`, `batch` (which
 //! texts are computed together, and on which thread), `encode` (the encoder itself).
 
 mod activation;
@@ -18,12 +19,15 @@ mod layer;
 mod pooling;
 mod settings;
 mod spec;
+mod stages;
 mod tokenizer;
 mod weights;
+mod wordpiece;
 
+pub use activation::Activation;
 pub use encode::{Encoded, Encoder, HiddenStates};
 pub use error::ModelError;
-pub use spec::{EncoderOptions, EncoderSpec, Pooling, Precision, Role};
+pub use spec::{EncoderOptions, EncoderSpec, Pooling, Poolings, Precision, Role, Stage};
 pub use tokenizer::Tokens;
 
 pub(crate) use architecture::check;

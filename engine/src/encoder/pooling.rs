@@ -1,31 +1,48 @@
 //! From the vectors of a text's tokens to one vector.
 
-use super::Pooling;
+use super::{Pooling, Poolings};
 
-/// Pools `states`, the rows of one text without padding, each `dimension` long and one after the other.
-/// There is at least one row.
-pub(super) fn pool(states: &[f32], dimension: usize, pooling: Pooling) -> Vec<f32> {
-    let mut rows = states.chunks_exact(dimension);
-    let mut pooled = rows.next().unwrap_or_default().to_vec();
-    match pooling {
-        Pooling::Cls => {}
-        Pooling::Mean => {
-            for row in rows {
-                pooled.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-            }
-            let count = (states.len() / dimension) as f32;
-            pooled.iter_mut().for_each(|sum| *sum /= count);
-        }
+/// Pools `states`, the rows of one text without padding, each `width` long and one after the other. There is
+/// at least one row. Each way of pooling gives `width` numbers; they stand one after the other.
+pub(super) fn pool(states: &[f32], width: usize, poolings: &Poolings) -> Vec<f32> {
+    let ways = poolings.ways().iter();
+    ways.flat_map(|way| pool_one(states, width, *way)).collect()
+}
+
+fn pool_one(states: &[f32], width: usize, way: Pooling) -> Vec<f32> {
+    let count = (states.len() / width) as f32;
+    match way {
+        Pooling::Cls => states[..width].to_vec(),
+        Pooling::LastToken => states[states.len() - width..].to_vec(),
         Pooling::Max => {
-            for row in rows {
-                pooled
-                    .iter_mut()
+            let mut top = states[..width].to_vec();
+            for row in states.chunks_exact(width) {
+                top.iter_mut()
                     .zip(row)
                     .for_each(|(top, x)| *top = top.max(*x));
             }
+            top
+        }
+        Pooling::Mean => sum(states, width, |_| 1.0, count),
+        Pooling::MeanSqrtLen => sum(states, width, |_| 1.0, count.sqrt()),
+        Pooling::WeightedMean => {
+            let whole = count * (count + 1.0) / 2.0;
+            sum(states, width, |index| (index + 1) as f32, whole)
         }
     }
-    pooled
+}
+
+/// The weighted sum of the rows, divided by `divisor`.
+fn sum(states: &[f32], width: usize, weight: impl Fn(usize) -> f32, divisor: f32) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for (index, row) in states.chunks_exact(width).enumerate() {
+        let weight = weight(index);
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, x)| *sum += weight * x);
+    }
+    sums.iter_mut().for_each(|sum| *sum /= divisor);
+    sums
 }
 
 /// Scales `vector` to unit length. A zero vector stays zero.
@@ -38,15 +55,23 @@ pub(super) fn normalise(vector: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const STATES: [f32; 6] = [1.0, -2.0, 3.0, 0.0, 5.0, -4.0];
 
     #[test]
     fn pools_by_hand() {
-        assert_eq!(pool(&STATES, 2, Pooling::Mean), [3.0, -2.0]);
-        assert_eq!(pool(&STATES, 2, Pooling::Cls), [1.0, -2.0]);
-        assert_eq!(pool(&STATES, 2, Pooling::Max), [5.0, 0.0]);
+        let one = |way: Pooling| pool(&STATES, 2, &way.into());
+        assert_eq!(one(Pooling::Mean), [3.0, -2.0]);
+        assert_eq!(one(Pooling::Cls), [1.0, -2.0]);
+        assert_eq!(one(Pooling::Max), [5.0, 0.0]);
+        assert_eq!(one(Pooling::LastToken), [5.0, -4.0]);
+        assert_eq!(one(Pooling::WeightedMean), [22.0 / 6.0, -14.0 / 6.0]);
+        let root = 3.0_f32.sqrt();
+        assert_eq!(one(Pooling::MeanSqrtLen), [9.0 / root, -6.0 / root]);
+        let both = Poolings::new(vec![Pooling::Max, Pooling::Cls]).unwrap();
+        assert_eq!(pool(&STATES, 2, &both), [5.0, 0.0, 1.0, -2.0]);
     }
 
     #[test]

@@ -2,30 +2,125 @@
 
 use sha2::{Digest, Sha256};
 
+use super::Activation;
 use super::weights::hex;
 
-/// How the vectors of a text's tokens become one.
+/// A way in which the vectors of a text's tokens become one. All count special tokens in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Pooling {
-    /// The mean over all tokens, special ones included.
-    Mean,
     /// The vector of the first token.
     Cls,
-    /// The largest value of each dimension over all tokens, special ones included.
+    /// The largest value of each dimension over all tokens.
     Max,
+    /// The mean over all tokens.
+    Mean,
+    /// The sum over all tokens, divided by the square root of their number.
+    #[serde(rename = "mean_sqrt_len_tokens")]
+    MeanSqrtLen,
+    /// The mean in which a token weighs as much as its position, counted from 1 (Muennighoff 2022,
+    /// arXiv:2202.08904).
+    WeightedMean,
+    /// The vector of the last token.
+    LastToken,
 }
 
 impl Pooling {
-    /// The name that serialisation uses: `mean`, `cls` or `max`.
+    /// All of them, in the order in which sentence-transformers concatenates.
+    pub const ALL: [Pooling; 6] = [
+        Pooling::Cls,
+        Pooling::Max,
+        Pooling::Mean,
+        Pooling::MeanSqrtLen,
+        Pooling::WeightedMean,
+        Pooling::LastToken,
+    ];
+
+    /// The name that serialisation and sentence-transformers use: `mean`, `cls`, `max`,
+    /// `mean_sqrt_len_tokens`, `weightedmean` or `lasttoken`.
     pub fn name(self) -> &'static str {
         match self {
-            Pooling::Mean => "mean",
             Pooling::Cls => "cls",
             Pooling::Max => "max",
+            Pooling::Mean => "mean",
+            Pooling::MeanSqrtLen => "mean_sqrt_len_tokens",
+            Pooling::WeightedMean => "weightedmean",
+            Pooling::LastToken => "lasttoken",
         }
     }
+
+    /// The way of that name.
+    pub fn named(name: &str) -> Option<Pooling> {
+        Pooling::ALL.into_iter().find(|way| way.name() == name)
+    }
+}
+
+/// How the vectors of a text's tokens become one: in one way, or in several whose vectors stand one after the
+/// other. Serialises as names with `+` between.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Poolings(Vec<Pooling>);
+
+impl Poolings {
+    /// The ways in order; `None` if there is none.
+    pub fn new(ways: Vec<Pooling>) -> Option<Poolings> {
+        (!ways.is_empty()).then_some(Poolings(ways))
+    }
+
+    /// The ways in order: at least one.
+    pub fn ways(&self) -> &[Pooling] {
+        &self.0
+    }
+
+    /// Their names, with `+` between.
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|way| way.name()).collect();
+        names.join("+")
+    }
+}
+
+impl From<Pooling> for Poolings {
+    fn from(way: Pooling) -> Poolings {
+        Poolings(vec![way])
+    }
+}
+
+impl From<Poolings> for String {
+    fn from(poolings: Poolings) -> String {
+        poolings.name()
+    }
+}
+
+impl TryFrom<String> for Poolings {
+    type Error = String;
+
+    fn try_from(names: String) -> Result<Poolings, String> {
+        let ways = names.split('+').map(|name| {
+            Pooling::named(name).ok_or_else(|| format!("{name:?} is no way of pooling"))
+        });
+        ways.collect::<Result<_, _>>().map(Poolings)
+    }
+}
+
+/// What is done to a text's vector after pooling.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stage {
+    /// It gets unit length.
+    Normalise,
+    /// It goes through a linear map and an activation function.
+    Dense {
+        /// Length of the vector that comes out.
+        dimension: usize,
+        /// Whether the map adds a bias.
+        bias: bool,
+        /// The function.
+        activation: Activation,
+        /// SHA-256 of the map's weights, in hex.
+        weights_sha256: String,
+    },
 }
 
 /// The number format that the encoder computes in.
@@ -86,7 +181,10 @@ pub struct EncoderSpec {
     /// Longest input in tokens, special ones included.
     pub max_tokens: usize,
     /// How token vectors become one.
-    pub pooling: Pooling,
+    pub pooling: Poolings,
+    /// What is done to that one, in order, before [`normalise`](EncoderSpec::normalise).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
     /// Whether embeddings have unit length.
     pub normalise: bool,
     /// Goes before every query.
@@ -107,12 +205,13 @@ impl EncoderSpec {
     /// name.
     pub fn fingerprint(&self) -> String {
         let (dimension, limit) = (self.dimension.to_string(), self.max_tokens.to_string());
-        let mut fields = [
+        let (pooling, stages) = (self.pooling.name(), self.stage_names());
+        let mut fields = vec![
             ("architecture", self.architecture.as_str()),
             ("settings", &self.settings),
             ("dimension", &dimension),
             ("max_tokens", &limit),
-            ("pooling", self.pooling.name()),
+            ("pooling", &pooling),
             ("normalise", if self.normalise { "yes" } else { "no" }),
             ("query_prompt", &self.query_prompt),
             ("passage_prompt", &self.passage_prompt),
@@ -120,6 +219,9 @@ impl EncoderSpec {
             ("tokenizer_sha256", &self.tokenizer_sha256),
             ("precision", self.precision.name()),
         ];
+        if !stages.is_empty() {
+            fields.push(("stages", &stages));
+        }
         fields.sort_unstable();
         let mut hash = Sha256::new();
         hash.update(b"kenning encoder 1\n");
@@ -128,6 +230,23 @@ impl EncoderSpec {
             hash.update(format!("{name} {}\n{value}\n", value.len()));
         }
         hex(&hash.finalize())
+    }
+
+    /// The stages as text.
+    fn stage_names(&self) -> String {
+        let name = |stage: &Stage| match stage {
+            Stage::Normalise => "normalise".to_owned(),
+            Stage::Dense {
+                dimension,
+                bias,
+                activation,
+                weights_sha256,
+            } => {
+                let activation = activation.name();
+                format!("dense {dimension} bias={bias} activation={activation} {weights_sha256}")
+            }
+        };
+        self.stages.iter().map(name).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -143,7 +262,8 @@ mod tests {
             settings: "heads=12".into(),
             dimension: 384,
             max_tokens: 256,
-            pooling: Pooling::Mean,
+            pooling: Pooling::Mean.into(),
+            stages: Vec::new(),
             normalise: true,
             query_prompt: String::new(),
             passage_prompt: String::new(),
@@ -161,61 +281,48 @@ mod tests {
         );
     }
 
+    fn dense() -> Stage {
+        Stage::Dense {
+            dimension: 384,
+            bias: true,
+            activation: Activation::Tanh,
+            weights_sha256: "02".into(),
+        }
+    }
+
     #[test]
     fn fingerprint_ignores_the_name_and_nothing_else() {
-        let base = spec().fingerprint();
-        let renamed = EncoderSpec {
-            model: "b".into(),
-            ..spec()
+        let changed = |change: fn(&mut EncoderSpec)| {
+            let mut spec = spec();
+            change(&mut spec);
+            spec.fingerprint()
         };
-        assert_eq!(renamed.fingerprint(), base);
-        let others = [
-            EncoderSpec {
-                architecture: "distilbert".into(),
-                ..spec()
-            },
-            EncoderSpec {
-                settings: "heads=6".into(),
-                ..spec()
-            },
-            EncoderSpec {
-                dimension: 383,
-                ..spec()
-            },
-            EncoderSpec {
-                max_tokens: 255,
-                ..spec()
-            },
-            EncoderSpec {
-                pooling: Pooling::Cls,
-                ..spec()
-            },
-            EncoderSpec {
-                normalise: false,
-                ..spec()
-            },
-            EncoderSpec {
-                query_prompt: "q".into(),
-                ..spec()
-            },
-            EncoderSpec {
-                passage_prompt: "q".into(),
-                ..spec()
-            },
-            EncoderSpec {
-                weights_sha256: "01".into(),
-                ..spec()
-            },
-            EncoderSpec {
-                tokenizer_sha256: "01".into(),
-                ..spec()
-            },
+        assert_eq!(
+            changed(|spec| spec.model = "b".into()),
+            spec().fingerprint()
+        );
+        let mut seen = vec![
+            spec().fingerprint(),
+            changed(|spec| spec.architecture = "distilbert".into()),
+            changed(|spec| spec.settings = "heads=6".into()),
+            changed(|spec| spec.dimension = 383),
+            changed(|spec| spec.max_tokens = 255),
+            changed(|spec| spec.pooling = Pooling::Cls.into()),
+            changed(|spec| spec.pooling = Poolings(vec![Pooling::Cls, Pooling::Mean])),
+            changed(|spec| spec.pooling = Poolings(vec![Pooling::Mean, Pooling::Cls])),
+            changed(|spec| spec.stages = vec![dense()]),
+            changed(|spec| spec.stages = vec![Stage::Normalise, dense()]),
+            changed(|spec| spec.stages = vec![dense(), dense()]),
+            changed(|spec| spec.normalise = false),
+            changed(|spec| spec.query_prompt = "q".into()),
+            changed(|spec| spec.passage_prompt = "q".into()),
+            changed(|spec| spec.weights_sha256 = "01".into()),
+            changed(|spec| spec.tokenizer_sha256 = "01".into()),
         ];
-        let mut seen: Vec<String> = others.iter().map(EncoderSpec::fingerprint).collect();
-        seen.push(base);
-        seen.sort();
+        let all = seen.len();
+        seen.sort_unstable();
         seen.dedup();
-        assert_eq!(seen.len(), others.len() + 1);
+        assert_eq!(seen.len(), all);
     }
 
     #[test]
@@ -223,5 +330,14 @@ mod tests {
         let json = serde_json::to_value(spec()).unwrap();
         let back: EncoderSpec = serde_json::from_value(json).unwrap();
         assert_eq!(back, spec());
+        let staged = EncoderSpec {
+            pooling: Poolings(vec![Pooling::MeanSqrtLen, Pooling::LastToken]),
+            stages: vec![Stage::Normalise, dense()],
+            ..spec()
+        };
+        let json = serde_json::to_value(&staged).unwrap();
+        assert_eq!(json["pooling"], "mean_sqrt_len_tokens+lasttoken");
+        let back: EncoderSpec = serde_json::from_value(json).unwrap();
+        assert_eq!(back, staged);
     }
 }

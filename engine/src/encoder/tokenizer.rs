@@ -1,10 +1,12 @@
 //! Texts to token ids.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use tokenizers::normalizers::{Lowercase, Sequence};
 use tokenizers::{ModelWrapper, Tokenizer};
 
+use super::wordpiece::WordPiece;
 use super::{ModelError, sha256_hex};
 use crate::{Error, Result};
 
@@ -28,18 +30,36 @@ pub(super) struct TextTokenizer {
     pub sha256: String,
 }
 
-impl TextTokenizer {
-    /// Reads `tokenizer.json` in `folder`; `model` is its name in errors.
-    pub fn open(folder: &Path, model: &str) -> Result<TextTokenizer> {
-        let path = folder.join("tokenizer.json");
-        if !path.exists() {
-            return Err(ModelError::MissingFile {
-                folder: folder.to_owned(),
-                file: "tokenizer.json",
-            }
-            .into());
+/// The tokenizer of `folder`: its file, its content in the format of tokenizer.json, and the hash of what
+/// decides it.
+fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
+    let path = folder.join("tokenizer.json");
+    let load = |path: &Path| fs::read(path).map_err(|source| Error::io("read", path, source));
+    if path.exists() {
+        let bytes = load(&path)?;
+        let hash = sha256_hex(&bytes);
+        return Ok((path, bytes, hash));
+    }
+    let path = folder.join("vocab.txt");
+    if !path.exists() {
+        return Err(ModelError::MissingFile {
+            folder: folder.to_owned(),
+            file: "tokenizer.json",
         }
-        let bytes = fs::read(&path).map_err(|source| Error::io("read", &path, source))?;
+        .into());
+    }
+    let vocabulary = load(&path)?;
+    let settings = WordPiece::read(folder)?;
+    let json = settings.tokenizer(&path, &vocabulary)?.to_string();
+    let decided = format!("{} {settings:?}", sha256_hex(&vocabulary));
+    Ok((path, json.into_bytes(), sha256_hex(decided.as_bytes())))
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json` in `folder` or, where there is none, builds a WordPiece tokenizer from its
+    /// `vocab.txt`; `model` is its name in errors. With `lowercase` every text is made lower case first.
+    pub fn open(folder: &Path, model: &str, lowercase: bool) -> Result<TextTokenizer> {
+        let (path, bytes, mut sha256) = read(folder)?;
         let malformed = |reason: String| ModelError::Malformed {
             path: path.clone(),
             reason,
@@ -50,11 +70,19 @@ impl TextTokenizer {
         tokenizer
             .with_truncation(None)
             .map_err(|error| malformed(error.to_string()))?;
+        if lowercase {
+            let own = tokenizer.get_normalizer().cloned();
+            let all = std::iter::once(Lowercase.into()).chain(own).collect();
+            tokenizer
+                .with_normalizer(Some(Sequence::new(all)))
+                .map_err(|error| malformed(error.to_string()))?;
+            sha256 = sha256_hex(format!("lowercase {sha256}").as_bytes());
+        }
         let mut tokenizer = TextTokenizer {
             tokenizer,
             model: model.to_owned(),
             frame: Default::default(),
-            sha256: sha256_hex(&bytes),
+            sha256,
         };
         tokenizer.frame = tokenizer.probe()?.ok_or_else(|| {
             malformed(

@@ -245,3 +245,75 @@ fn convolution(settings: &Settings<'_>, width: usize) -> Result<Option<Convoluti
         activation,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn settings(config: Value) -> DebertaSettings {
+        DebertaSettings::read(Version::Two, Path::new("config.json"), &config).unwrap()
+    }
+
+    /// For distances d from 0 to 2999 the sums of bucket(d) and d bucket(d), as `make_log_bucket_position` of
+    /// transformers 5.23 gives them.
+    #[test]
+    fn buckets_are_those_of_the_reference() {
+        for (buckets, farthest, sum, moment) in [
+            (256, 512, 981_703_i64, 1_673_444_040_i64),
+            (256, 1024, 779_814, 1_307_506_999),
+            (128, 512, 452_320, 746_778_698),
+            (64, 2048, 176_354, 281_671_475),
+            (32, 128, 141_403, 228_364_248),
+            (16, 192, 58_017, 91_921_006),
+            (8, 40, 35_725, 56_551_806),
+            (6, 128, 20_015, 31_139_621),
+            (5, 77, 12_028, 18_317_854),
+            (3, 50, 2_999, 4_498_500),
+            (2, 50, 2_999, 4_498_500),
+            (256, 64, -803_334, -1_562_066_905),
+        ] {
+            let config = json!({ "position_buckets": buckets, "max_relative_positions": farthest });
+            let settings = settings(config);
+            let found: Vec<i64> = (0..3000)
+                .map(|distance| settings.bucket(distance))
+                .collect();
+            assert_eq!(found.iter().sum::<i64>(), sum, "{buckets} of {farthest}");
+            assert_eq!(
+                found.iter().zip(0..).map(|(b, d)| b * d).sum::<i64>(),
+                moment
+            );
+            assert!(
+                (0..3000).all(|distance| settings.bucket(-distance) == -settings.bucket(distance))
+            );
+        }
+    }
+
+    #[test]
+    fn places_count_from_the_first_that_occurs() {
+        // Distances -2 to 2 with a span of 4: places 2 to 6 of 0 to 7.
+        let (places, first, count) = settings(json!({ "max_relative_positions": 4 })).places(3);
+        assert_eq!((first, count), (2, 5));
+        assert_eq!(places, [2, 1, 0, 3, 2, 1, 4, 3, 2]);
+        // A span of 1 has places 0 and 1 alone.
+        let (places, first, count) = settings(json!({ "max_relative_positions": 1 })).places(3);
+        assert_eq!((first, count), (0, 2));
+        assert_eq!(places, [1, 0, 0, 1, 1, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn products_are_listed_or_joined() {
+        let ways = |value: Value| {
+            let settings = settings(json!({ "pos_att_type": value }));
+            (
+                settings.content_to_position,
+                settings.position_to_content,
+                settings.terms,
+            )
+        };
+        assert_eq!(ways(json!(null)), (false, false, 1));
+        assert_eq!(ways(json!("C2P | p2c")), (true, true, 3));
+        assert_eq!(ways(json!(["p2c"])), (false, true, 2));
+    }
+}

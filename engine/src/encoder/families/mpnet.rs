@@ -137,14 +137,24 @@ impl Architecture for MpNet {
 mod tests {
     use super::*;
 
-    /// What `MPNetEncoder.relative_position_bucket` gives.
     #[test]
     fn buckets_are_exact_when_near_and_logarithmic_when_far() {
-        let found: Vec<u32> = [0, -1, -7, -8, -11, -16, -32, -64, -91, -127, -4000]
-            .map(bucket)
-            .to_vec();
-        assert_eq!(found, [0, 1, 7, 8, 8, 10, 12, 14, 15, 15, 15]);
-        let found: Vec<u32> = [1, 7, 8, 64, 4000].map(bucket).to_vec();
-        assert_eq!(found, [17, 23, 24, 30, 31]);
+        let found = [0, -1, -7, -8, -11, -16, -32, -64, -127, -4000].map(bucket);
+        assert_eq!(found, [0, 1, 7, 8, 8, 10, 12, 14, 15, 15]);
+        assert_eq!([1, 7, 8, 64, 4000].map(bucket), [17, 23, 24, 30, 31]);
+    }
+
+    /// For distances d from 0 to 2999, to either side, the sums of bucket(d) and d bucket(d), as
+    /// `MPNetEncoder.relative_position_bucket` of transformers 5.23 gives them.
+    #[test]
+    fn buckets_are_those_of_the_reference() {
+        for (side, sum, moment) in [(1, 92_664, 139_445_335_u64), (-1, 44_680, 67_469_335)] {
+            let found: Vec<u64> = (0..3000).map(|d| u64::from(bucket(side * d))).collect();
+            assert_eq!(found.iter().sum::<u64>(), sum);
+            assert_eq!(
+                found.iter().zip(0..).map(|(b, d)| b * d).sum::<u64>(),
+                moment
+            );
+        }
     }
 }
