@@ -351,3 +351,6 @@ impl Layer {
         self.rest.forward(x, &self.attention.forward(x, scores)?)
     }
 }
+
+#[cfg(test)]
+mod tests;
