@@ -32,6 +32,15 @@ pub struct Global {
     /// How the encoder computes
     #[arg(long, global = true, value_enum, default_value_t = PrecisionArg::Auto)]
     pub precision: PrecisionArg,
+    /// Goes before every question, instead of the model's own prompt
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub query_prompt: Option<String>,
+    /// Goes before every passage, instead of the model's own prompt
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub passage_prompt: Option<String>,
+    /// Keep only the first N numbers of each vector, for models that were trained for it
+    #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
+    pub dimensions: Option<usize>,
     /// Threads to compute with [default: as many as cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,

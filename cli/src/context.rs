@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kenning::encoder::{Encoder, EncoderOptions, Pooling};
+use kenning::encoder::{Encoder, EncoderOptions, Pooling, Precision};
 use kenning::models::{DEFAULT_MODEL, ModelStore};
 use kenning::{Index, Language};
 use kenning_indexer::Layout;
@@ -18,16 +18,28 @@ const MEGABYTE: u64 = 1 << 20;
 
 /// Loads an encoder by name or folder, fetching it if need be.
 pub fn load_encoder(global: &Global, name: &str) -> Result<Arc<Encoder>> {
-    load_pooled(global, name, None)
+    load_like(global, name, EncoderOptions::default())
 }
 
 /// The same, with another pooling than its folder asks for.
 pub fn load_pooled(global: &Global, name: &str, pooling: Option<Pooling>) -> Result<Arc<Encoder>> {
     let options = EncoderOptions {
         pooling,
-        threads: global.threads.map(usize::from),
-        precision: global.precision.into(),
         ..EncoderOptions::default()
+    };
+    load_like(global, name, options)
+}
+
+/// Loads an encoder with these options, as far as the command line does not say otherwise.
+fn load_like(global: &Global, name: &str, options: EncoderOptions) -> Result<Arc<Encoder>> {
+    let precision: Option<Precision> = global.precision.into();
+    let options = EncoderOptions {
+        threads: global.threads.map(usize::from),
+        precision: precision.or(options.precision),
+        query_prompt: global.query_prompt.clone().or(options.query_prompt),
+        passage_prompt: global.passage_prompt.clone().or(options.passage_prompt),
+        dimensions: global.dimensions.or(options.dimensions),
+        ..options
     };
     let store = ModelStore::from_env()?;
     let mut download = Download::new(global.quiet);
@@ -44,10 +56,11 @@ pub fn chosen_encoder(global: &Global) -> Result<Arc<Encoder>> {
 }
 
 /// The encoder that an index was built with: the model named on the command line, else the index's
-/// own. Attaching it checks that it is the same.
+/// own, with the same prompts, pooling and dimensions. Attaching it checks that it is the same.
 pub fn with_encoder(global: &Global, index: Index) -> Result<Index> {
-    let own = index.spec().encoder.model.clone();
-    let encoder = load_encoder(global, global.model().unwrap_or(&own))?;
+    let own = index.spec().encoder.clone();
+    let options = EncoderOptions::like(&own);
+    let encoder = load_like(global, global.model().unwrap_or(&own.model), options)?;
     Ok(index.with_encoder(encoder)?)
 }
 

@@ -285,3 +285,24 @@ fn models_are_compared_side_by_side() {
         .run(&["models", "compare", &format!("{model}@best")])
         .assert_error(2, "best");
 }
+
+#[test]
+fn an_index_keeps_its_prompts_and_dimensions() {
+    let bench = Bench::empty();
+    bench.write("a.md", sections(&["ants"]));
+    let model = model();
+    let model = model.to_str().unwrap();
+    let chosen = ["--dimensions", "16", "--passage-prompt", "passage: "];
+    let done = bench.run(&[&["index", "--model", model][..], &chosen].concat());
+    assert_eq!(done.code, 0, "{done:?}");
+    // Neither searching nor indexing again needs the flags.
+    let found = bench.run(&["search", "--mode", "semantic", "--json", "ants"]);
+    assert_eq!(found.code, 0, "{found:?}");
+    assert_eq!(bench.run(&["index"]).code, 0);
+    bench
+        .run(&["search", "--dimensions", "8", "ants"])
+        .assert_error(3, "16");
+    bench
+        .run(&["embed", "--model", model, "--dimensions", "99"])
+        .assert_error(3, "99");
+}

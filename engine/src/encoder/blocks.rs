@@ -337,3 +337,6 @@ impl PostNorm {
         self.norm.forward(&(self.down.forward(&inner)? + y)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

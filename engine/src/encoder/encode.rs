@@ -98,7 +98,10 @@ impl Encoder {
         });
         let hash = hash.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        let passage_prompt = tokenizer.ids(&layout.passage_prompt)?;
+        let own = |asked: &Option<String>, own: &String| asked.clone().unwrap_or(own.clone());
+        let query_text = own(&options.query_prompt, &layout.query_prompt);
+        let passage_text = own(&options.passage_prompt, &layout.passage_prompt);
+        let passage_prompt = tokenizer.ids(&passage_text)?;
         let limit = match options.max_tokens {
             Some(asked) => asked,
             None => layout
@@ -119,7 +122,17 @@ impl Encoder {
         }
         let pooling = options.pooling.map_or(layout.pooling.clone(), Into::into);
         let pooled = shape.dimension * pooling.ways().len();
-        let (stages, stage_specs) = Stages::load(&layout.stages, pooled)?;
+        let (mut stages, mut stage_specs) = Stages::load(&layout.stages, pooled)?;
+        if let Some(asked) = options
+            .dimensions
+            .filter(|&asked| asked != stages.dimension)
+        {
+            let (model, most) = (name.to_owned(), stages.dimension);
+            if asked == 0 || asked > most {
+                return Err(ModelError::Dimensions { model, asked, most }.into());
+            }
+            stage_specs.push(stages.truncate(asked));
+        }
         Ok(Encoder {
             spec: EncoderSpec {
                 model: name.to_owned(),
@@ -130,8 +143,8 @@ impl Encoder {
                 pooling,
                 stages: stage_specs,
                 normalise: options.normalise.unwrap_or(true),
-                query_prompt: layout.query_prompt.clone(),
-                passage_prompt: layout.passage_prompt.clone(),
+                query_prompt: query_text,
+                passage_prompt: passage_text,
                 weights_sha256: hash,
                 tokenizer_sha256: tokenizer.sha256.clone(),
                 precision: options.precision.unwrap_or(Precision::F32),

@@ -161,6 +161,16 @@ pub enum ModelError {
         /// What the position embeddings allow.
         most: usize,
     },
+    /// More numbers were asked for than a vector has.
+    #[error("dimensions = {asked} was asked for, but vectors of {model} have {most}")]
+    Dimensions {
+        /// The model.
+        model: String,
+        /// What was asked for.
+        asked: usize,
+        /// How many there are.
+        most: usize,
+    },
     /// Worker threads could not be started.
     #[error("cannot start {threads} encoder threads: {reason}")]
     Threads {
@@ -199,6 +209,7 @@ impl ModelError {
             Size { .. } => "compare config.json with the model's original",
             InputTooLong { .. } => "cut the text into shorter pieces",
             TokenLimit { .. } => "ask for a limit in that range, or leave it to the model",
+            Dimensions { .. } => "ask for 1 to as many, or leave it to the model",
             Threads { .. } => "ask for fewer threads",
             Tokenize { .. } | TokenId { .. } | Compute(_) => return None,
         };

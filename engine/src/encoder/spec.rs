@@ -110,6 +110,11 @@ impl TryFrom<String> for Poolings {
 pub enum Stage {
     /// It gets unit length.
     Normalise,
+    /// Only its first numbers are kept.
+    Truncate {
+        /// How many.
+        dimension: usize,
+    },
     /// It goes through a linear map and an activation function.
     Dense {
         /// Length of the vector that comes out.
@@ -164,6 +169,38 @@ pub struct EncoderOptions {
     pub precision: Option<Precision>,
     /// Whether embeddings get unit length. `None`: yes, whatever the folder says, for cosines need it.
     pub normalise: Option<bool>,
+    /// Goes before every query instead of the model's own prompt.
+    pub query_prompt: Option<String>,
+    /// Goes before every passage instead of the model's own prompt.
+    pub passage_prompt: Option<String>,
+    /// Only so many of the first numbers of a vector are kept, for models that were trained for it
+    /// ("Matryoshka", Kusupati et al. 2022, arXiv:2205.13147).
+    pub dimensions: Option<usize>,
+}
+
+impl EncoderOptions {
+    /// What makes of the same model the encoder that `spec` describes: an index that was built with
+    /// choices of its own is searched with the same.
+    pub fn like(spec: &EncoderSpec) -> EncoderOptions {
+        let cut = spec.stages.iter().rev().find_map(|stage| match stage {
+            Stage::Truncate { dimension } => Some(*dimension),
+            _ => None,
+        });
+        EncoderOptions {
+            // Several ways at once only a folder can ask for.
+            pooling: match spec.pooling.ways() {
+                [way] => Some(*way),
+                _ => None,
+            },
+            max_tokens: Some(spec.max_tokens),
+            precision: Some(spec.precision),
+            normalise: Some(spec.normalise),
+            query_prompt: Some(spec.query_prompt.clone()),
+            passage_prompt: Some(spec.passage_prompt.clone()),
+            dimensions: cut,
+            threads: None,
+        }
+    }
 }
 
 /// Everything that decides a vector: two encoders of equal [fingerprint](EncoderSpec::fingerprint) give the
@@ -204,25 +241,9 @@ impl EncoderSpec {
     /// a SHA-256 over `name`, length and value of every field but [`model`](EncoderSpec::model), sorted by
     /// name.
     pub fn fingerprint(&self) -> String {
-        let (dimension, limit) = (self.dimension.to_string(), self.max_tokens.to_string());
-        let (pooling, stages) = (self.pooling.name(), self.stage_names());
-        let mut fields = vec![
-            ("architecture", self.architecture.as_str()),
-            ("settings", &self.settings),
-            ("dimension", &dimension),
-            ("max_tokens", &limit),
-            ("pooling", &pooling),
-            ("normalise", if self.normalise { "yes" } else { "no" }),
-            ("query_prompt", &self.query_prompt),
-            ("passage_prompt", &self.passage_prompt),
-            ("weights_sha256", &self.weights_sha256),
-            ("tokenizer_sha256", &self.tokenizer_sha256),
-            ("precision", self.precision.name()),
-        ];
-        if !stages.is_empty() {
-            fields.push(("stages", &stages));
-        }
-        fields.sort_unstable();
+        let mut fields = self.fields();
+        // Indexes from before there were stages know their encoder without this field.
+        fields.retain(|(name, value)| *name != "stages" || !value.is_empty());
         let mut hash = Sha256::new();
         hash.update(b"kenning encoder 1\n");
         for (name, value) in fields {
@@ -232,10 +253,45 @@ impl EncoderSpec {
         hex(&hash.finalize())
     }
 
+    /// In what `other` differs from this, as in `dimension 384, not 128`; empty if their fingerprints are equal.
+    pub fn differences(&self, other: &EncoderSpec) -> String {
+        let (ours, theirs) = (self.fields(), other.fields());
+        let differing = ours.iter().zip(&theirs).filter(|(a, b)| a.1 != b.1);
+        let named = differing.map(|((name, a), (_, b))| match name.ends_with("sha256") {
+            true => format!("other {}", name.trim_end_matches("_sha256")),
+            false => format!("{name} {a:?}, not {b:?}"),
+        });
+        named.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Names and values of the fields that decide a vector, by name.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("architecture", self.architecture.clone()),
+            ("settings", self.settings.clone()),
+            ("dimension", self.dimension.to_string()),
+            ("max_tokens", self.max_tokens.to_string()),
+            ("pooling", self.pooling.name()),
+            ("stages", self.stage_names()),
+            (
+                "normalise",
+                if self.normalise { "yes" } else { "no" }.to_owned(),
+            ),
+            ("query_prompt", self.query_prompt.clone()),
+            ("passage_prompt", self.passage_prompt.clone()),
+            ("weights_sha256", self.weights_sha256.clone()),
+            ("tokenizer_sha256", self.tokenizer_sha256.clone()),
+            ("precision", self.precision.name().to_owned()),
+        ];
+        fields.sort_unstable();
+        fields
+    }
+
     /// The stages as text.
     fn stage_names(&self) -> String {
         let name = |stage: &Stage| match stage {
             Stage::Normalise => "normalise".to_owned(),
+            Stage::Truncate { dimension } => format!("truncate {dimension}"),
             Stage::Dense {
                 dimension,
                 bias,

@@ -23,6 +23,7 @@ pub(super) struct Stages {
 
 enum Loaded {
     Normalise,
+    Truncate(usize),
     Dense(Linear, Activation),
 }
 
@@ -52,11 +53,19 @@ impl Stages {
         Ok((Stages { stages, dimension }, specs))
     }
 
+    /// Keeps only the first `dimension` numbers of what comes out.
+    pub fn truncate(&mut self, dimension: usize) -> Stage {
+        self.stages.push(Loaded::Truncate(dimension));
+        self.dimension = dimension;
+        Stage::Truncate { dimension }
+    }
+
     /// Sends a pooled vector through all stages.
     pub fn apply(&self, mut vector: Vec<f32>) -> candle_core::Result<Vec<f32>> {
         for stage in &self.stages {
             match stage {
                 Loaded::Normalise => normalise(&mut vector),
+                Loaded::Truncate(dimension) => vector.truncate(*dimension),
                 Loaded::Dense(map, activation) => {
                     let length = vector.len();
                     let row = Tensor::from_vec(vector, (1, length), &Device::Cpu)?;

@@ -22,12 +22,14 @@ pub enum IndexError {
         path: PathBuf,
     },
     /// The index was built with another encoder than the one at hand.
-    #[error("the index was built with the encoder {index}, not with {given}")]
+    #[error("the index was built with the encoder {index}, not with {given}: {differences}")]
     OtherEncoder {
         /// Name and fingerprint of the encoder in the index.
         index: String,
         /// Name and fingerprint of the encoder that was offered.
         given: String,
+        /// What differs, as in `dimension 384, not 128`.
+        differences: String,
     },
     /// The call needs an encoder and the index was opened without one.
     #[error("this needs the encoder {model}, and the index was opened without an encoder")]

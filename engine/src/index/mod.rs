@@ -163,6 +163,7 @@ impl Index {
             return Err(IndexError::OtherEncoder {
                 index: name(index),
                 given: name(given),
+                differences: index.differences(given),
             }
             .into());
         }
