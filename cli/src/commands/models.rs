@@ -1,5 +1,6 @@
 //! `kenning models`: encoders on this machine, and how they come here.
 
+use kenning::encoder::Stage;
 use kenning::models::{DEFAULT_MODEL, ModelInfo, ModelStore, inspect};
 
 use super::compare;
@@ -104,6 +105,7 @@ fn text(info: &ModelInfo) -> String {
          dimensions    {}\n\
          tokens        {} at once\n\
          pooling       {}\n\
+         stages        {}\n\
          normalised    {}\n\
          prompts       query {}, passage {}\n\
          parameters    {:.1} million\n\
@@ -116,6 +118,7 @@ fn text(info: &ModelInfo) -> String {
         spec.dimension,
         spec.max_tokens,
         spec.pooling.name(),
+        stages(&spec.stages),
         if spec.normalise { "yes" } else { "no" },
         prompt(&spec.query_prompt),
         prompt(&spec.passage_prompt),
@@ -124,4 +127,26 @@ fn text(info: &ModelInfo) -> String {
         spec.weights_sha256,
         info.fingerprint,
     )
+}
+
+/// What follows pooling, in words.
+fn stages(stages: &[Stage]) -> String {
+    let names = stages.iter().map(|stage| match stage {
+        Stage::Normalise => "normalise".to_owned(),
+        Stage::Truncate { dimension } => format!("the first {dimension}"),
+        Stage::Dense {
+            dimension,
+            activation,
+            ..
+        } => {
+            format!("dense to {dimension}, {}", activation.name())
+        }
+        _ => "another".to_owned(),
+    });
+    let names: Vec<String> = names.collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join("; ")
+    }
 }
