@@ -1,7 +1,7 @@
-//! The default model against vectors that sentence-transformers computed.
+//! Real models against vectors that sentence-transformers computed.
 //!
-//! The model is fetched where it is not on this machine. Where it cannot be had the tests say so and pass,
-//! unless `KENNING_REQUIRE_MODEL=1`.
+//! The default model is fetched where it is not on this machine, a larger one only if
+//! `KENNING_REQUIRE_MODEL=1`. Where a model cannot be had the tests say so and pass, unless it is required.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,9 +27,17 @@ struct Case {
 }
 
 fn golden() -> Golden {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/real/all-MiniLM-L6-v2.json");
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    golden_of("all-MiniLM-L6-v2")
+}
+
+fn golden_of(model: &str) -> Golden {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/real");
+    let bytes = std::fs::read(folder.join(format!("{model}.json"))).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn is_required() -> bool {
+    std::env::var_os("KENNING_REQUIRE_MODEL").is_some_and(|v| v == "1")
 }
 
 /// The model, opened once for all tests; `None` where it cannot be had and need not be.
@@ -40,8 +48,7 @@ fn encoder() -> Option<&'static Encoder> {
         let folder = match store.fetch(DEFAULT_MODEL, &mut |_| {}) {
             Ok(folder) => folder,
             Err(error) => {
-                let required = std::env::var_os("KENNING_REQUIRE_MODEL").is_some_and(|v| v == "1");
-                assert!(!required, "{error}");
+                assert!(!is_required(), "{error}");
                 println!("skipped: {error}");
                 return None;
             }
@@ -69,7 +76,24 @@ fn encode(encoder: &Encoder, texts: &[&str]) -> Vec<Encoded> {
 #[test]
 fn vectors_and_counts_are_those_of_sentence_transformers() {
     let Some(encoder) = encoder() else { return };
-    let golden = golden();
+    meets(encoder, &golden());
+}
+
+/// 418 MiB, so it is fetched only where it is required.
+#[test]
+fn mpnet_gives_the_vectors_of_sentence_transformers() {
+    const NAME: &str = "sentence-transformers/all-mpnet-base-v2";
+    let store = ModelStore::from_env().unwrap();
+    let folder = match store.find(NAME).unwrap() {
+        Some(folder) => folder,
+        None if is_required() => store.fetch(NAME, &mut |_| {}).unwrap(),
+        None => return println!("skipped: {NAME} is not on this machine"),
+    };
+    let encoder = Encoder::open(&folder, &EncoderOptions::default()).unwrap();
+    meets(&encoder, &golden_of("all-mpnet-base-v2"));
+}
+
+fn meets(encoder: &Encoder, golden: &Golden) {
     assert_eq!(encoder.spec().max_tokens, golden.max_seq_length);
     assert!(golden.cases.len() >= 20);
     let texts: Vec<&str> = golden.cases.iter().map(|case| case.text.as_str()).collect();
