@@ -165,7 +165,7 @@ fn explain(explanation: &Explanation, score: f32, style: Style, lines: &mut Vec<
             "BM25"
         };
         lines.push(style.dim(&format!(
-            "    {:<8} {unit} {:.4} → {:.4} × {:.2} = {:.4}",
+            "    {:<8} {unit} {:.4} → {:.4} × {:.4} = {:.4}",
             part.leg, part.raw, part.normalised, part.weight, part.score
         )));
     }
