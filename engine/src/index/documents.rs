@@ -34,6 +34,9 @@ pub struct Documents {
     /// How many steps a section has.
     steps_in_section: u32,
     section_count: u64,
+    /// Terms of all sections together, and of all rows.
+    section_terms: u64,
+    row_terms: u64,
 }
 
 /// How documents are cut into sections.
@@ -107,10 +110,13 @@ impl Documents {
         }
         self.steps.push(self.section_lengths.len() as u32);
         for document in 0..self.rows.len() as u32 {
-            self.section_count += u64::from(self.sections(document).count() as u32);
+            self.section_count += self.sections(document).len() as u64;
             for row in self.rows(document) {
+                let terms = self.row_lengths[row as usize];
+                self.row_terms += u64::from(terms);
                 for section in self.sections_of_row(row) {
-                    self.section_lengths[section as usize] += self.row_lengths[row as usize];
+                    self.section_lengths[section as usize] += terms;
+                    self.section_terms += u64::from(terms);
                 }
             }
         }
@@ -170,15 +176,12 @@ impl Documents {
 
     /// Terms of all sections together; those of a row count once in each section that holds it.
     pub fn section_terms(&self) -> u64 {
-        self.section_lengths
-            .iter()
-            .map(|&terms| u64::from(terms))
-            .sum()
+        self.section_terms
     }
 
     /// Terms of all rows together.
     pub fn row_terms(&self) -> u64 {
-        self.row_lengths.iter().map(|&terms| u64::from(terms)).sum()
+        self.row_terms
     }
 
     /// Sections are named by numbers below this one, not all of which name one.

@@ -162,18 +162,19 @@ impl IndexWriter {
     ) -> Result<GraphReport> {
         let mut report = GraphReport::default();
         let mut done = HashSet::new();
+        let large = |s: &Segment| s.reader.num_docs() >= options.min_rows.max(1);
         loop {
             let snapshot = self.index.snapshot()?;
             let mut segments = snapshot.segments().iter();
             let next = segments.find(|segment| {
-                let large = segment.reader.num_docs() >= options.min_rows.max(1);
-                !done.contains(&segment.reader.segment_id()) && needs_work(&segment.graph, large)
+                !done.contains(&segment.reader.segment_id())
+                    && needs_work(&segment.graph, large(segment))
             });
             let Some(segment) = next else {
                 break;
             };
             done.insert(segment.reader.segment_id());
-            if segment.reader.num_docs() < options.min_rows.max(1) {
+            if !large(segment) {
                 remove(&self.index, &path(&segment.reader))?;
                 self.index.forget_segments();
                 continue;

@@ -114,27 +114,38 @@ pub fn is_computed(activation: Activation) -> bool {
     matches!(activation, Gelu | GeluTanh | GeluSigmoid | Silu | Relu)
 }
 
-/// Sixteen partial sums, as a vector register has them: a single one could not be computed in parallel.
+/// `join` of `take` of every number. Sixteen partial results, as a vector register has them: a single one
+/// could not be computed in parallel.
 #[inline(always)]
-fn folded(numbers: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
+fn folded(
+    numbers: &[f32],
+    start: f32,
+    take: impl Fn(f32) -> f32,
+    join: impl Fn(f32, f32) -> f32,
+) -> f32 {
     let (chunks, rest) = numbers.as_chunks::<16>();
     let mut lanes = [start; 16];
     for chunk in chunks {
         for (lane, number) in lanes.iter_mut().zip(chunk) {
-            *lane = fold(*lane, *number);
+            *lane = join(*lane, take(*number));
         }
     }
-    let lanes = lanes.iter().chain(rest);
-    lanes.fold(start, |so_far, number| fold(so_far, *number))
+    let rest = rest.iter().map(|number| take(*number));
+    lanes.into_iter().chain(rest).fold(start, join)
+}
+
+#[inline(always)]
+fn sum(numbers: &[f32], take: impl Fn(f32) -> f32) -> f32 {
+    folded(numbers, 0.0, take, |a, b| a + b)
 }
 
 #[inline(always)]
 fn softmax(numbers: &mut [f32]) {
-    let most = folded(numbers, f32::NEG_INFINITY, f32::max);
+    let most = folded(numbers, f32::NEG_INFINITY, |x| x, f32::max);
     for x in numbers.iter_mut() {
         *x = exp(*x - most);
     }
-    let share = 1.0 / folded(numbers, 0.0, |a, b| a + b);
+    let share = 1.0 / sum(numbers, |x| x);
     for x in numbers {
         *x *= share;
     }
@@ -151,27 +162,15 @@ fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
         *x += residual;
     }
     let count = row.len() as f32;
-    let mean = folded(row, 0.0, |a, b| a + b) / count;
+    let mean = sum(row, |x| x) / count;
     for x in row.iter_mut() {
         *x -= mean;
     }
-    let variance = folded_squares(row) / count;
+    let variance = sum(row, |x| x * x) / count;
     let scale = 1.0 / (variance + with.epsilon).sqrt();
     for ((x, weight), shift) in row.iter_mut().zip(with.weight).zip(with.shift) {
         *x = *x * scale * weight + shift;
     }
-}
-
-#[inline(always)]
-fn folded_squares(numbers: &[f32]) -> f32 {
-    let (chunks, rest) = numbers.as_chunks::<16>();
-    let mut lanes = [0f32; 16];
-    for chunk in chunks {
-        for (lane, number) in lanes.iter_mut().zip(chunk) {
-            *lane += number * number;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()
 }
 
 /// The functions above, compiled for one instruction set.

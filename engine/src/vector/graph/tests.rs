@@ -129,15 +129,13 @@ fn copies_enter_once_and_are_all_found() {
 
 #[test]
 fn small_graphs_hold_together() {
-    let mut repaired = 0;
     for seed in 0..300u32 {
         let rows = 50 + seed * 17 % 251;
         let column = column(&clustered(rows, 1 + seed % 7, 16, seed * 5_000));
         let mut adjacency = whole(&column, |_| true);
-        repaired += audit::repair(&mut adjacency, &column);
+        audit::repair(&mut adjacency, &column);
         assert!(audit::unconnected(&adjacency).is_empty(), "build {seed}");
     }
-    println!("{repaired} edges added");
 }
 
 #[test]
