@@ -3,12 +3,14 @@
 //! is a program that indexes and searches a whole collection.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use kenning::chunk::Chunk;
 use kenning::encoder::{Encoder, EncoderOptions, EncoderSpec, Pooling, Precision};
 use kenning::index::EmbeddedDocument;
 use kenning::models::{DEFAULT_MODEL, ModelStore};
 use kenning::{Document, Error, Index, Language, Structure};
+use kenning_indexer::{Catalogue, Job, Layout, Options, Report};
 
 /// Components of the made-up vectors, as many as the default encoder gives.
 pub const DIMENSION: usize = 384;
@@ -30,6 +32,27 @@ pub fn default_encoder() -> kenning::Result<Encoder> {
         &EncoderOptions::default(),
         &mut |_| {},
     )
+}
+
+/// Indexes the files at `paths` as `kenning index` does, to the end.
+///
+/// # Errors
+/// Whatever makes the run as a whole impossible.
+pub fn index_files(
+    index: &Index,
+    catalogue: &Catalogue,
+    layout: &Layout,
+    paths: &[PathBuf],
+) -> kenning_indexer::Result<Report> {
+    kenning_indexer::index(&Job {
+        index,
+        catalogue,
+        layout,
+        paths,
+        options: &Options::default(),
+        cancel: &AtomicBool::new(false),
+        progress: &|_| {},
+    })
 }
 
 /// The Markdown files of the sample library.

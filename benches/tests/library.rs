@@ -2,27 +2,20 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use kenning::Index;
-use kenning::encoder::{Encoder, EncoderOptions};
-use kenning::models::{DEFAULT_MODEL, ModelStore};
+use kenning::encoder::Encoder;
 use kenning::search::{Fusion, Mode};
+use kenning_benches::{datasets, default_encoder, index_files};
 use kenning_datasets::{Measure, Questions, Run, evaluate, experiment, trec};
-use kenning_indexer::{Catalogue, Job, Layout, Options};
+use kenning_indexer::{Catalogue, Layout};
 
 /// The default model; `None`, with the reason printed, where it cannot be had. With
 /// `KENNING_REQUIRE_MODEL=1` that is a failure.
 fn model() -> Option<Arc<Encoder>> {
-    let store = ModelStore::from_env().unwrap();
-    match Encoder::load(
-        DEFAULT_MODEL,
-        &store,
-        &EncoderOptions::default(),
-        &mut |_| {},
-    ) {
+    match default_encoder() {
         Ok(encoder) => Some(Arc::new(encoder)),
         Err(error) if std::env::var_os("KENNING_REQUIRE_MODEL").is_none() => {
             println!("skipped: {error}");
@@ -30,10 +23,6 @@ fn model() -> Option<Arc<Encoder>> {
         }
         Err(error) => panic!("{error}"),
     }
-}
-
-fn datasets() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets")
 }
 
 /// Indexes the library into a temporary folder.
@@ -44,16 +33,7 @@ fn index_library(encoder: Arc<Encoder>, folder: &Path) -> Index {
     let index = Index::create(&layout.index(), encoder.spec()).unwrap();
     let index = index.with_encoder(encoder).unwrap();
     let catalogue = Catalogue::open(&layout.catalogue(), &index).unwrap();
-    let report = kenning_indexer::index(&Job {
-        index: &index,
-        catalogue: &catalogue,
-        layout: &layout,
-        paths: &paths,
-        options: &Options::default(),
-        cancel: &AtomicBool::new(false),
-        progress: &|_| {},
-    })
-    .unwrap();
+    let report = index_files(&index, &catalogue, &layout, &paths).unwrap();
     assert_eq!(report.failed, []);
     assert_eq!(report.warnings, []);
     index

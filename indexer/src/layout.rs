@@ -51,12 +51,12 @@ impl Layout {
 
     /// Size of all files, in bytes: index, catalogue and cache of embeddings.
     pub fn disk_bytes(&self) -> u64 {
-        size(&self.folder)
+        folder_bytes(&self.folder)
     }
 
     /// Size of the index alone, in bytes.
     pub fn index_bytes(&self) -> u64 {
-        size(&self.index())
+        folder_bytes(&self.index())
     }
 
     /// Whether something was indexed here.
@@ -279,10 +279,10 @@ fn tidy(path: &Path) -> PathBuf {
 }
 
 /// Bytes in the files of a folder; what vanishes meanwhile counts nothing.
-fn size(folder: &Path) -> u64 {
+pub fn folder_bytes(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
         Ok(metadata) => metadata.len(),
         Err(_) => 0,
     });

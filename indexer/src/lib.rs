@@ -27,7 +27,7 @@ mod walk;
 
 pub use catalogue::{Catalogue, FileState, Outcome};
 pub use error::{IndexerError, Result};
-pub use layout::{FOLDER, Layout, Settings};
+pub use layout::{FOLDER, Layout, Settings, folder_bytes};
 pub use pipeline::{Job, Options, index};
 pub use plan::{Plan, plan};
 pub use report::{Failure, Progress, Report};

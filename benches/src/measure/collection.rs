@@ -3,15 +3,14 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use kenning::encoder::{Encoder, EncoderOptions};
 use kenning::models::ModelStore;
 use kenning::{Fusion, Index, Mode, SearchRequest};
-use kenning_benches::datasets;
+use kenning_benches::{datasets, index_files};
 use kenning_datasets::{Collection, Questions, experiment};
-use kenning_indexer::{Catalogue, Job, Layout, Options};
+use kenning_indexer::{Catalogue, Layout, folder_bytes};
 
 use super::Args;
 use super::latency::Latency;
@@ -81,7 +80,7 @@ pub fn measure(args: &Args) -> Result<Report> {
         index_seconds: indexed.seconds,
         embedding_seconds: indexed.embedding,
         refresh_seconds: indexed.refresh,
-        index_bytes: folder_bytes(&indexed.folder)?,
+        index_bytes: folder_bytes(&indexed.folder),
         catalogue_bytes: indexed.catalogue,
         open_ms,
         questions: indexed.questions.len(),
@@ -113,17 +112,7 @@ fn index_folder(folder: &Path, encoder: &Arc<Encoder>, to: &Path) -> Result<Inde
     let index = Index::create(&layout.index(), encoder.spec())?;
     let index = index.with_encoder(Arc::clone(encoder))?;
     let catalogue = Catalogue::open(&layout.catalogue(), &index)?;
-    let run = || {
-        kenning_indexer::index(&Job {
-            index: &index,
-            catalogue: &catalogue,
-            layout: &layout,
-            paths: &paths,
-            options: &Options::default(),
-            cancel: &AtomicBool::new(false),
-            progress: &|_| {},
-        })
-    };
+    let run = || index_files(&index, &catalogue, &layout, &paths);
     let report = run()?;
     for failure in &report.failed {
         eprintln!("failed: {}: {}", failure.path, failure.reason);
@@ -134,7 +123,7 @@ fn index_folder(folder: &Path, encoder: &Arc<Encoder>, to: &Path) -> Result<Inde
         seconds: report.seconds,
         embedding: Some(report.embedding_seconds),
         refresh: Some(again.seconds),
-        catalogue: Some(folder_bytes(&layout.catalogue())?),
+        catalogue: Some(folder_bytes(&layout.catalogue())),
         folder: layout.index(),
         questions: Vec::new(),
     })
@@ -158,16 +147,4 @@ fn ask_all(index: &Index, questions: &[String]) -> Result<Vec<ModeReport>> {
         }));
     }
     Ok(reports)
-}
-
-fn folder_bytes(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        bytes += match entry.file_type()?.is_dir() {
-            true => folder_bytes(&entry.path())?,
-            false => entry.metadata()?.len(),
-        };
-    }
-    Ok(bytes)
 }
