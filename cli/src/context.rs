@@ -50,6 +50,14 @@ fn load_like(global: &Global, name: &str, options: EncoderOptions) -> Result<Arc
     Ok(Arc::new(encoder?))
 }
 
+/// The folder of a model, fetched with progress if it is not on this machine.
+pub fn fetch(global: &Global, store: &ModelStore, name: &str) -> Result<PathBuf> {
+    let mut download = Download::new(global.quiet);
+    let folder = store.fetch(name, &mut |progress| download.show(&progress));
+    download.finish();
+    Ok(folder?)
+}
+
 /// The encoder for a new index.
 pub fn chosen_encoder(global: &Global) -> Result<Arc<Encoder>> {
     load_encoder(global, global.model().unwrap_or(DEFAULT_MODEL))

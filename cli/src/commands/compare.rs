@@ -89,13 +89,11 @@ fn row(
     collection: Option<&Collection>,
 ) -> Result<Row> {
     let (plain, pooling) = split(name)?;
-    // Fetched first, so that fetching is not taken for loading.
-    let _ = context::load_encoder(global, plain)?;
+    // Fetched and read once before, so that neither is taken for loading.
+    let info = inspect(&context::fetch(global, store, plain)?)?;
     let begun = Instant::now();
     let encoder = context::load_pooled(global, plain, pooling)?;
     let load_seconds = begun.elapsed().as_secs_f64();
-    let folder = store.find(plain)?;
-    let parameters = folder.map(|folder| inspect(&folder)).transpose()?;
     let working = Working::new(global.quiet, "measuring");
     let speed = measure(&encoder)?;
     let quality = collection
@@ -107,7 +105,7 @@ fn row(
         model: name.to_owned(),
         architecture: spec.architecture.clone(),
         pooling: spec.pooling.name(),
-        parameters: parameters.map_or(0, |info| info.parameters),
+        parameters: info.parameters,
         dimension: spec.dimension,
         max_tokens: spec.max_tokens,
         weight_bytes: encoder.weight_bytes(),

@@ -5,8 +5,9 @@ use kenning::models::{DEFAULT_MODEL, ModelInfo, ModelStore, inspect};
 
 use super::compare;
 use crate::args::{Global, ModelsArgs, ModelsCommand};
+use crate::context;
 use crate::failure::{Failure, Outcome, Result};
-use crate::progress::{Download, bytes};
+use crate::progress::bytes;
 use crate::terminal::{one_line, print, say};
 
 pub fn run(global: &Global, args: &ModelsArgs) -> Result {
@@ -54,10 +55,7 @@ fn list(global: &Global, store: &ModelStore, json: bool) -> Result {
 
 fn pull(global: &Global, store: &ModelStore, name: &str, json: bool) -> Result {
     let here = store.find(name)?.is_some();
-    let mut download = Download::new(global.quiet);
-    let folder = store.fetch(name, &mut |progress| download.show(&progress));
-    download.finish();
-    let info = inspect(&folder?)?;
+    let info = inspect(&context::fetch(global, store, name)?)?;
     if json {
         return print_json(&info);
     }
