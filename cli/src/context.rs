@@ -35,6 +35,7 @@ fn load_like(global: &Global, name: &str, options: EncoderOptions) -> Result<Arc
     let precision: Option<Precision> = global.precision.into();
     let options = EncoderOptions {
         threads: global.threads.map(usize::from),
+        device: global.device.into(),
         precision: precision.or(options.precision),
         query_prompt: global.query_prompt.clone().or(options.query_prompt),
         passage_prompt: global.passage_prompt.clone().or(options.passage_prompt),

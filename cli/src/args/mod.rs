@@ -5,7 +5,7 @@ mod models;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kenning::encoder::Precision;
+use kenning::encoder::{Device, Precision};
 
 pub use models::{InspectArgs, InspectCommand, ModelsArgs, ModelsCommand};
 
@@ -36,6 +36,9 @@ pub struct Global {
     /// How the encoder computes
     #[arg(long, global = true, value_enum, default_value_t = PrecisionArg::Auto)]
     pub precision: PrecisionArg,
+    /// What computes: the processor or a GPU; GPUs need a build with that feature
+    #[arg(long, global = true, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub device: DeviceArg,
     /// Goes before every question, instead of the model's own prompt
     #[arg(long, global = true, value_name = "TEXT")]
     pub query_prompt: Option<String>,
@@ -82,6 +85,30 @@ impl From<PrecisionArg> for Option<Precision> {
         match precision {
             PrecisionArg::Auto => None,
             PrecisionArg::F32 => Some(Precision::F32),
+        }
+    }
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeviceArg {
+    /// The processor
+    Cpu,
+    /// The first NVIDIA GPU
+    Cuda,
+    /// The GPU of a Mac
+    Metal,
+    /// A GPU if there is one that this build can use, else the processor
+    Auto,
+}
+
+impl From<DeviceArg> for Device {
+    fn from(device: DeviceArg) -> Self {
+        match device {
+            DeviceArg::Cpu => Device::Cpu,
+            DeviceArg::Cuda => Device::Cuda,
+            DeviceArg::Metal => Device::Metal,
+            DeviceArg::Auto => Device::Auto,
         }
     }
 }

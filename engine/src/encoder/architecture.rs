@@ -14,8 +14,13 @@ use crate::Result;
 /// What the families have in common.
 pub(super) trait Architecture: Send + Sync {
     /// The last hidden states, `[batch, length, dimension]` in f32, of `ids`, `[batch, length]` in u32: texts
-    /// of one length, so that there is no padding and nothing to mask.
-    fn forward(&self, ids: &Tensor) -> candle_core::Result<Tensor>;
+    /// of one length, so that there is no padding and nothing to mask. `types`, of the same shape, says to
+    /// which of two texts a token belongs; without it all are of the first, type 0. Families without types
+    /// ignore it.
+    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> candle_core::Result<Tensor>;
+
+    /// The embeddings of the tokens, `[vocabulary, width of embeddings]`.
+    fn tokens(&self) -> &Tensor;
 }
 
 /// What `config.json` says about the family, checked for plausibility.
@@ -31,6 +36,8 @@ pub(super) struct Shape {
     pub vocabulary: usize,
     /// Longest input that has position embeddings.
     pub positions: usize,
+    /// How many types of tokens are told apart; 0 where types are ignored.
+    pub types: usize,
 }
 
 /// Reads the settings of a family.

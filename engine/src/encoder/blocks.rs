@@ -64,6 +64,8 @@ pub(super) struct Embeddings {
     /// One row a position. That of type 0 is added at once: every text has it.
     positions: Option<Tensor>,
     kind: Option<Tensor>,
+    /// What the other types have in place of type 0: one row a type, less that of type 0.
+    others: Option<Tensor>,
     padding: Option<u32>,
 }
 
@@ -87,9 +89,13 @@ impl Embeddings {
             .pp("word_embeddings")
             .get((sizes.vocabulary, sizes.width), "weight")?;
         let positions = table("position_embeddings", sizes.positions)?;
-        let kind = table("token_type_embeddings", sizes.types)?
-            .map(|rows| rows.narrow(0, 0, 1)?.contiguous())
-            .transpose()?;
+        let types = table("token_type_embeddings", sizes.types)?;
+        let kind = types
+            .as_ref()
+            .map(|rows| rows.narrow(0, 0, 1)?.contiguous());
+        let kind = kind.transpose()?;
+        let others = types.zip(kind.as_ref());
+        let others = others.map(|(rows, kind)| rows.broadcast_sub(kind));
         let (positions, kind) = match (positions, kind) {
             (Some(positions), Some(kind)) => (Some(positions.broadcast_add(&kind)?), None),
             other => other,
@@ -98,15 +104,25 @@ impl Embeddings {
             tokens,
             positions,
             kind,
+            others: others.transpose()?,
             padding: sizes.padding,
         })
     }
 
-    /// `[b, l]` ids to `[b, l, width]`.
-    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+    /// The table of tokens.
+    pub fn tokens(&self) -> &Tensor {
+        &self.tokens
+    }
+
+    /// `[b, l]` ids, and types if they are not all 0, to `[b, l, width]`.
+    pub fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> Result<Tensor> {
         let (b, l) = ids.dims2()?;
         let flat = ids.flatten_all()?;
-        let sum = self.tokens.index_select(&flat, 0)?.reshape((b, l, ()))?;
+        let mut sum = self.tokens.index_select(&flat, 0)?.reshape((b, l, ()))?;
+        if let (Some(types), Some(others)) = (types, &self.others) {
+            let rows = others.index_select(&types.flatten_all()?, 0)?;
+            sum = (sum + rows.reshape((b, l, ()))?)?;
+        }
         match (&self.positions, &self.kind) {
             (Some(table), _) => sum.broadcast_add(&self.rows(table, &flat, b, l)?),
             (None, Some(kind)) => sum.broadcast_add(kind),

@@ -1,34 +1,23 @@
 //! The encoder itself.
 
 use std::path::Path;
-use std::thread;
 
-use candle_core::{Device, Tensor};
-use rayon::prelude::*;
+use candle_core::Tensor;
 
-use super::architecture::{self, Architecture};
-use super::batch::{Batch, Workers, plan};
-use super::config::{Layout, read_json};
+use super::config::Layout;
 use super::pooling::{normalise, pool};
 use super::stages::Stages;
-use super::tokenizer::TextTokenizer;
-use super::weights::Weights;
-use super::{EncoderOptions, EncoderSpec, ModelError, Precision, Role, Tokens};
+use super::transformer::{Sequence, Transformer, TransformerOptions};
+use super::{Device, EncoderOptions, EncoderSpec, ModelError, Precision, Role, Tokens};
+use crate::Result;
 use crate::models::{ModelStore, Progress};
-use crate::{Error, Result};
 
 /// Turns texts into vectors. Shared by reference or `Arc`: all methods take `&self`, from any thread.
 pub struct Encoder {
     spec: EncoderSpec,
-    vocabulary: usize,
-    weight_bytes: u64,
-    tokenizer: TextTokenizer,
+    transformer: Transformer,
     passage_prompt: Vec<u32>,
-    model: Box<dyn Architecture>,
-    /// Length of a hidden state.
-    width: usize,
     stages: Stages,
-    workers: Workers,
 }
 
 /// A text as a vector.
@@ -64,9 +53,7 @@ impl Encoder {
     /// their index), and what sentence-transformers adds. The whole of the weights is read and hashed.
     pub fn open(folder: &Path, options: &EncoderOptions) -> Result<Encoder> {
         let layout = Layout::read(folder)?;
-        // By its absolute path it is found again from anywhere.
-        let name = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        Self::assemble(&name.display().to_string(), &layout, options)
+        Self::assemble(&Transformer::name_of(folder), &layout, options)
     }
 
     /// Finds the model `name_or_folder` on this machine or fetches it, and opens it.
@@ -81,45 +68,23 @@ impl Encoder {
             None => store.fetch(name_or_folder, progress)?,
         };
         let mut encoder = Self::open(&folder, options)?;
-        encoder.spec.model = crate::models::display_name(name_or_folder);
+        let name = crate::models::display_name(name_or_folder);
+        encoder.transformer.name.clone_from(&name);
+        encoder.spec.model = name;
         Ok(encoder)
     }
 
     fn assemble(name: &str, layout: &Layout, options: &EncoderOptions) -> Result<Encoder> {
-        let config_path = layout.transformer.join("config.json");
-        let (shape, load) = architecture::read(&config_path, &read_json(&config_path)?)?;
-        let weights = Weights::open(&layout.transformer)?;
-        let (hash, tokenizer, model) = thread::scope(|scope| {
-            let hash = scope.spawn(|| weights.sha256());
-            let tokenizer =
-                scope.spawn(|| TextTokenizer::open(&layout.transformer, name, layout.lowercase));
-            let model = load(&weights);
-            (hash.join(), tokenizer.join(), model)
-        });
-        let hash = hash.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let how = TransformerOptions {
+            threads: options.threads,
+            max_tokens: options.max_tokens,
+            device: options.device,
+        };
+        let (transformer, _) = Transformer::open(name, layout, how)?;
+        let shape = &transformer.shape;
         let own = |asked: &Option<String>, own: &String| asked.clone().unwrap_or(own.clone());
         let query_text = own(&options.query_prompt, &layout.query_prompt);
         let passage_text = own(&options.passage_prompt, &layout.passage_prompt);
-        let passage_prompt = tokenizer.ids(&passage_text)?;
-        let limit = match options.max_tokens {
-            Some(asked) => asked,
-            None => layout
-                .max_tokens
-                .unwrap_or(shape.positions)
-                .min(shape.positions),
-        };
-        let least = tokenizer.special_tokens() + 1;
-        if limit < least || limit > shape.positions {
-            let (model, asked, most) = (name.to_owned(), limit, shape.positions);
-            return Err(ModelError::TokenLimit {
-                model,
-                asked,
-                least,
-                most,
-            }
-            .into());
-        }
         let pooling = options.pooling.map_or(layout.pooling.clone(), Into::into);
         let pooled = shape.dimension * pooling.ways().len();
         let (mut stages, mut stage_specs) = Stages::load(&layout.stages, pooled)?;
@@ -133,30 +98,26 @@ impl Encoder {
             }
             stage_specs.push(stages.truncate(asked));
         }
+        let spec = EncoderSpec {
+            model: name.to_owned(),
+            architecture: shape.name.to_owned(),
+            settings: shape.settings.clone(),
+            dimension: stages.dimension,
+            max_tokens: transformer.limit,
+            pooling,
+            stages: stage_specs,
+            normalise: options.normalise.unwrap_or(true),
+            query_prompt: query_text,
+            passage_prompt: passage_text,
+            weights_sha256: transformer.weights_sha256.clone(),
+            tokenizer_sha256: transformer.tokenizer.sha256.clone(),
+            precision: options.precision.unwrap_or(Precision::F32),
+        };
         Ok(Encoder {
-            spec: EncoderSpec {
-                model: name.to_owned(),
-                architecture: shape.name.to_owned(),
-                settings: shape.settings,
-                dimension: stages.dimension,
-                max_tokens: limit,
-                pooling,
-                stages: stage_specs,
-                normalise: options.normalise.unwrap_or(true),
-                query_prompt: query_text,
-                passage_prompt: passage_text,
-                weights_sha256: hash,
-                tokenizer_sha256: tokenizer.sha256.clone(),
-                precision: options.precision.unwrap_or(Precision::F32),
-            },
-            weight_bytes: weights.bytes(),
-            vocabulary: shape.vocabulary,
-            tokenizer,
-            passage_prompt,
-            model: model?,
-            width: shape.dimension,
+            passage_prompt: transformer.tokenizer.ids(&spec.passage_prompt)?,
+            spec,
+            transformer,
             stages,
-            workers: Workers::start(options.threads)?,
         })
     }
 
@@ -167,32 +128,37 @@ impl Encoder {
 
     /// Size of the weights on disk, in bytes.
     pub fn weight_bytes(&self) -> u64 {
-        self.weight_bytes
+        self.transformer.weight_bytes
     }
 
     /// How many worker threads it has.
     pub fn threads(&self) -> usize {
-        self.workers.threads()
+        self.transformer.threads()
+    }
+
+    /// What computes.
+    pub fn device(&self) -> Device {
+        self.transformer.device()
     }
 
     /// The tokens of `text`, all of them, without special tokens and without a prompt.
     pub fn tokenize(&self, text: &str) -> Result<Tokens> {
-        self.tokenizer.tokens(text)
+        self.transformer.tokenizer.tokens(text)
     }
 
     /// The piece of text that an id of the vocabulary stands for, as the vocabulary writes it.
     pub fn token(&self, id: u32) -> String {
-        self.tokenizer.token(id)
+        self.transformer.tokenizer.token(id)
     }
 
     /// How the tokenizer cuts words: "WordPiece", "BPE", "Unigram" or "WordLevel".
     pub fn tokenizer_kind(&self) -> &'static str {
-        self.tokenizer.kind()
+        self.transformer.tokenizer.kind()
     }
 
     /// How many special tokens a sequence gets: 2 for BERT.
     pub fn special_tokens(&self) -> usize {
-        self.tokenizer.special_tokens()
+        self.transformer.tokenizer.special_tokens()
     }
 
     /// The token ids of the passage prompt, without special tokens; empty for most models.
@@ -210,7 +176,7 @@ impl Encoder {
         };
         let (inputs, full) = self.inputs(prompt, texts)?;
         let embeddings = self.embed(&inputs)?;
-        let counts = inputs.iter().map(Vec::len).zip(full);
+        let counts = inputs.iter().map(|input| input.ids.len()).zip(full);
         Ok(embeddings
             .into_iter()
             .zip(counts)
@@ -225,70 +191,51 @@ impl Encoder {
     /// Encodes token ids as they are: special tokens are added, a prompt is not. An input over the limit is
     /// an error, as is an id outside the vocabulary. The order of the results is that of the inputs.
     pub fn encode_ids(&self, inputs: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
-        let framed: Vec<Vec<u32>> = inputs
-            .iter()
-            .map(|ids| self.tokenizer.framed(ids))
-            .collect();
-        for (index, ids) in framed.iter().enumerate() {
-            if ids.len() > self.spec.max_tokens {
-                return Err(Error::Model(ModelError::InputTooLong {
-                    model: self.spec.model.clone(),
-                    index,
-                    tokens: ids.len(),
-                    limit: self.spec.max_tokens,
-                }));
-            }
-            if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
-                let (model, vocabulary) = (self.spec.model.clone(), self.vocabulary);
-                return Err(ModelError::TokenId {
-                    model,
-                    index,
-                    id,
-                    vocabulary,
-                }
-                .into());
-            }
-        }
-        self.embed(&framed)
+        let framed = inputs.iter().enumerate().map(|(index, ids)| {
+            let ids = self.transformer.tokenizer.framed(ids);
+            self.transformer.check_length(index, ids.len())?;
+            self.transformer.check_ids(index, &ids)?;
+            Ok(ids.into())
+        });
+        self.embed(&framed.collect::<Result<Vec<_>>>()?)
     }
 
     /// The last hidden states of `texts`, without a prompt, truncated at the limit: for tests and tools.
     pub fn hidden_states(&self, texts: &[&str]) -> Result<Vec<HiddenStates>> {
         let (inputs, _) = self.inputs("", texts)?;
-        let states = self.compute(&inputs, |rows| Ok(rows.to_vec()))?;
+        let states = self.transformer.compute(&inputs, numbers)?;
         Ok(inputs
             .into_iter()
             .zip(states)
-            .map(|(ids, states)| HiddenStates { ids, states })
+            .map(|(input, states)| HiddenStates {
+                ids: input.ids,
+                states,
+            })
             .collect())
     }
 
-    /// The ids of `texts`, framed and truncated, and how many there were before truncation.
-    fn inputs(&self, prompt: &str, texts: &[&str]) -> Result<(Vec<Vec<u32>>, Vec<usize>)> {
-        let room = self.spec.max_tokens - self.special_tokens();
-        let read = |text: &&str| -> Result<(Vec<u32>, usize)> {
+    /// `texts`, framed and truncated, and how many tokens there were before truncation.
+    fn inputs(&self, prompt: &str, texts: &[&str]) -> Result<(Vec<Sequence>, Vec<usize>)> {
+        let tokenizer = &self.transformer.tokenizer;
+        let special = tokenizer.special_tokens();
+        let room = self.spec.max_tokens - special;
+        let read = |text: &&str| -> Result<(Sequence, usize)> {
             let ids = if prompt.is_empty() {
-                self.tokenizer.ids(text)?
+                tokenizer.ids(text)?
             } else {
-                self.tokenizer.ids(&format!("{prompt}{text}"))?
+                tokenizer.ids(&format!("{prompt}{text}"))?
             };
             let kept = &ids[..ids.len().min(room)];
-            Ok((
-                self.tokenizer.framed(kept),
-                ids.len() + self.special_tokens(),
-            ))
+            Ok((tokenizer.framed(kept).into(), ids.len() + special))
         };
-        match texts {
-            [text] => read(text).map(|(ids, full)| (vec![ids], vec![full])),
-            _ => self
-                .workers
-                .together(|| texts.par_iter().map(read).collect()),
-        }
+        let read = self.transformer.each_text(texts, read)?;
+        Ok(read.into_iter().unzip())
     }
 
-    fn embed(&self, inputs: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
-        self.compute(inputs, |rows| {
-            let pooled = pool(rows, self.width, &self.spec.pooling);
+    fn embed(&self, inputs: &[Sequence]) -> Result<Vec<Vec<f32>>> {
+        let width = self.transformer.shape.dimension;
+        self.transformer.compute(inputs, |states| {
+            let pooled = pool(&numbers(states)?, width, &self.spec.pooling);
             let mut vector = self.stages.apply(pooled)?;
             if self.spec.normalise {
                 normalise(&mut vector);
@@ -296,37 +243,9 @@ impl Encoder {
             Ok(vector)
         })
     }
+}
 
-    /// Runs the model on framed `inputs` and `finish` on the rows of each.
-    fn compute(
-        &self,
-        inputs: &[Vec<u32>],
-        finish: impl Fn(&[f32]) -> candle_core::Result<Vec<f32>> + Sync,
-    ) -> Result<Vec<Vec<f32>>> {
-        let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
-        let batches = plan(&lengths, self.workers.threads());
-        let done = self.workers.each(&batches, |batch| {
-            let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
-            let rows = states.chunks_exact(batch.length * self.width);
-            let done = rows.map(&finish).collect::<candle_core::Result<Vec<_>>>();
-            Ok(done.map_err(ModelError::Compute)?)
-        })?;
-        let mut results = vec![Vec::new(); inputs.len()];
-        for (batch, vectors) in batches.iter().zip(done) {
-            for (&member, vector) in batch.members.iter().zip(vectors) {
-                results[member] = vector;
-            }
-        }
-        Ok(results)
-    }
-
-    fn forward(&self, inputs: &[Vec<u32>], batch: &Batch) -> candle_core::Result<Vec<f32>> {
-        let ids: Vec<u32> = batch
-            .members
-            .iter()
-            .flat_map(|&member| inputs[member].iter().copied())
-            .collect();
-        let ids = Tensor::from_vec(ids, (batch.members.len(), batch.length), &Device::Cpu)?;
-        self.model.forward(&ids)?.flatten_all()?.to_vec1()
-    }
+/// The numbers of a tensor, row after row.
+fn numbers(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
 }

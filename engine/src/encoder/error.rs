@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Device;
 use crate::models::{Attempt, FetchError};
 
 /// A model could not be found, fetched, loaded or run.
@@ -171,6 +172,14 @@ pub enum ModelError {
         /// How many there are.
         most: usize,
     },
+    /// The device that was asked for cannot be used.
+    #[error("cannot compute on {}: {reason}", device.name())]
+    Device {
+        /// The device.
+        device: Device,
+        /// What is wrong.
+        reason: String,
+    },
     /// Worker threads could not be started.
     #[error("cannot start {threads} encoder threads: {reason}")]
     Threads {
@@ -210,6 +219,9 @@ impl ModelError {
             InputTooLong { .. } => "cut the text into shorter pieces",
             TokenLimit { .. } => "ask for a limit in that range, or leave it to the model",
             Dimensions { .. } => "ask for 1 to as many, or leave it to the model",
+            Device { .. } => {
+                "use --device cpu, or build Kenning with that feature on a machine that has it"
+            }
             Threads { .. } => "ask for fewer threads",
             Tokenize { .. } | TokenId { .. } | Compute(_) => return None,
         };

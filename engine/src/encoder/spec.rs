@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Activation;
 use super::weights::hex;
+use super::{Activation, Device};
 
 /// A way in which the vectors of a text's tokens become one. All count special tokens in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -176,6 +176,8 @@ pub struct EncoderOptions {
     /// Only so many of the first numbers of a vector are kept, for models that were trained for it
     /// ("Matryoshka", Kusupati et al. 2022, arXiv:2205.13147).
     pub dimensions: Option<usize>,
+    /// What computes. Not part of what decides a vector: devices agree to some millionths.
+    pub device: Device,
 }
 
 impl EncoderOptions {
@@ -198,7 +200,7 @@ impl EncoderOptions {
             query_prompt: Some(spec.query_prompt.clone()),
             passage_prompt: Some(spec.passage_prompt.clone()),
             dimensions: cut,
-            threads: None,
+            ..EncoderOptions::default()
         }
     }
 }

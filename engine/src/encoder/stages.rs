@@ -100,7 +100,7 @@ fn dense(folder: &Path, dimension: &mut usize) -> Result<(Loaded, Stage)> {
     let to = settings.size("out_features", 0, limits::DIMENSION)?;
     let bias = settings.flag("bias", true)?;
     let activation = function(&settings)?;
-    let weights = Weights::open(folder)?;
+    let weights = Weights::open(folder, Device::Cpu)?;
     let map = weights.load("linear.weight", |tensors| {
         linear(&tensors, "linear", from, to, bias)
     })?;

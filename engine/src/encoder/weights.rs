@@ -17,6 +17,8 @@ use crate::{Error, Result};
 /// The bytes of a model's weights.
 pub(super) struct Weights {
     files: Vec<(PathBuf, Vec<u8>)>,
+    /// Where tensors are built.
+    device: Device,
 }
 
 /// Lower-case hex.
@@ -78,8 +80,8 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Weights {
-    /// Reads the weights in `folder`.
-    pub fn open(folder: &Path) -> Result<Weights> {
+    /// Reads the weights in `folder`, for tensors on `device`.
+    pub fn open(folder: &Path, device: Device) -> Result<Weights> {
         let files = weight_files(folder)?
             .into_iter()
             .map(|path| match fs::read(&path) {
@@ -87,7 +89,7 @@ impl Weights {
                 Err(source) => Err(Error::io("read", &path, source)),
             })
             .collect::<Result<_>>()?;
-        Ok(Weights { files })
+        Ok(Weights { files, device })
     }
 
     /// Size of the files in bytes.
@@ -117,13 +119,25 @@ impl Weights {
         anchor: &str,
         build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
     ) -> Result<T> {
+        self.load_below(&self.prefix(anchor)?, build)
+    }
+
+    /// The prefix under which the encoder stands whose tensor `anchor` is.
+    pub fn prefix(&self, anchor: &str) -> Result<String> {
+        Ok(prefix(&self.parse()?, anchor))
+    }
+
+    /// Builds what stands under `prefix`.
+    pub fn load_below<T>(
+        &self,
+        prefix: &str,
+        build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
+    ) -> Result<T> {
         let parsed = self.parse()?;
         let first = parsed
             .first()
             .map(|(path, _)| path.to_path_buf())
             .unwrap_or_default();
-        let prefix = prefix(&parsed, anchor);
-        let prefix = prefix.as_str();
         let mut tensors = BTreeMap::new();
         for (path, file) in &parsed {
             for name in file.names() {
@@ -142,7 +156,7 @@ impl Weights {
         let built = build(VarBuilder::from_backend(
             Box::new(backend),
             DType::F32,
-            Device::Cpu,
+            self.device.clone(),
         ));
         let failure = failure
             .into_inner()

@@ -169,17 +169,21 @@ fn embeddings_are_summed_as_far_as_there_are_any() {
         };
         let embeddings = Embeddings::load(&source, &sizes).unwrap();
         let input = Tensor::new(&ids, &Device::Cpu).unwrap();
-        let found: Vec<Vec<Vec<f32>>> = embeddings.forward(&input).unwrap().to_vec3().unwrap();
+        let second = Tensor::new(&[[0_u32, 1, 1], [0, 0, 1]], &Device::Cpu).unwrap();
+        let typed = embeddings.forward(&input, Some(&second)).unwrap();
+        let plain = embeddings.forward(&input, None).unwrap();
+        let plain: Vec<Vec<Vec<f32>>> = plain.to_vec3().unwrap();
+        let typed: Vec<Vec<Vec<f32>>> = typed.to_vec3().unwrap();
         for (text, at) in (0..2).flat_map(|text| (0..3).map(move |at| (text, at))) {
-            for (column, found) in found[text][at].iter().enumerate() {
+            for column in 0..3 {
                 let mut expected = words[ids[text][at] as usize][column];
                 if positions > 0 {
                     expected += places[rows[text][at]][column];
                 }
-                if types > 0 {
-                    expected += kinds[0][column];
-                }
-                assert!((found - expected).abs() < 1e-6);
+                let of_type = |kind: usize| if types > 0 { kinds[kind][column] } else { 0.0 };
+                let own = of_type(usize::from(at == 2 || (text, at) == (0, 1)));
+                assert!((plain[text][at][column] - expected - of_type(0)).abs() < 1e-6);
+                assert!((typed[text][at][column] - expected - own).abs() < 1e-6);
             }
         }
     }

@@ -70,6 +70,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
+        types: sizes.types,
     };
     let load: Loader = Box::new(move |weights| {
         Ok(Box::new(weights.load(ANCHOR, |tensors| {
@@ -125,8 +126,8 @@ fn place(layer: usize, layers: usize, groups: usize) -> usize {
 }
 
 impl Architecture for Albert {
-    fn forward(&self, ids: &Tensor) -> TensorResult<Tensor> {
-        let x = self.norm.forward(&self.embeddings.forward(ids)?)?;
+    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
+        let x = self.norm.forward(&self.embeddings.forward(ids, types)?)?;
         let mut x = self.widen.forward(&x)?;
         for layer in 0..self.layers {
             for inner in &self.groups[place(layer, self.layers, self.groups.len())] {
@@ -134,6 +135,10 @@ impl Architecture for Albert {
             }
         }
         Ok(x)
+    }
+
+    fn tokens(&self) -> &Tensor {
+        self.embeddings.tokens()
     }
 }
 

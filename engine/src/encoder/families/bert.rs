@@ -96,6 +96,7 @@ impl Variant {
             dimension: self.sizes.width,
             vocabulary: self.sizes.vocabulary,
             positions: self.sizes.positions - unused,
+            types: self.sizes.types,
         };
         let load: Loader = Box::new(move |weights| {
             let model = weights.load(ANCHOR, |tensors| Bert::load(&tensors, &self))?;
@@ -137,8 +138,8 @@ impl Bert {
 }
 
 impl Architecture for Bert {
-    fn forward(&self, ids: &Tensor) -> TensorResult<Tensor> {
-        let mut x = self.norm.forward(&self.embeddings.forward(ids)?)?;
+    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
+        let mut x = self.norm.forward(&self.embeddings.forward(ids, types)?)?;
         if let Some(project) = &self.project {
             x = project.forward(&x)?;
         }
@@ -146,5 +147,9 @@ impl Architecture for Bert {
             x = layer.forward(&x, &Scores::Plain)?;
         }
         Ok(x)
+    }
+
+    fn tokens(&self) -> &Tensor {
+        self.embeddings.tokens()
     }
 }

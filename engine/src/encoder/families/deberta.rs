@@ -66,6 +66,7 @@ pub(super) fn read(version: Version, path: &Path, config: &Value) -> Result<(Sha
         dimension: settings.sizes.width,
         vocabulary: settings.sizes.vocabulary,
         positions: settings.sizes.positions,
+        types: settings.sizes.types,
     };
     let load: Loader = Box::new(move |weights| {
         Ok(Box::new(weights.load(ANCHOR, |tensors| {
@@ -290,8 +291,8 @@ impl Conv {
 }
 
 impl Architecture for Deberta {
-    fn forward(&self, ids: &Tensor) -> TensorResult<Tensor> {
-        let mut x = self.embeddings.forward(ids)?;
+    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
+        let mut x = self.embeddings.forward(ids, types)?;
         if let Some(project) = &self.project {
             x = project.forward(&x)?;
         }
@@ -307,5 +308,9 @@ impl Architecture for Deberta {
             };
         }
         Ok(x)
+    }
+
+    fn tokens(&self) -> &Tensor {
+        self.embeddings.tokens()
     }
 }

@@ -92,6 +92,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
+        types: 0,
     };
     let load: Loader = Box::new(move |weights| {
         let anchor = "embeddings.tok_embeddings.weight";
@@ -279,7 +280,7 @@ impl ModernLayer {
 }
 
 impl Architecture for ModernBert {
-    fn forward(&self, ids: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, ids: &Tensor, _: Option<&Tensor>) -> TensorResult<Tensor> {
         let (b, l) = ids.dims2()?;
         let embedded = self
             .tokens
@@ -297,5 +298,9 @@ impl Architecture for ModernBert {
             x = layer.forward(&x, angles)?;
         }
         self.last_norm.forward(&x)
+    }
+
+    fn tokens(&self) -> &Tensor {
+        &self.tokens
     }
 }

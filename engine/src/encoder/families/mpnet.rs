@@ -64,6 +64,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions - unused,
+        types: 0,
     };
     let load: Loader = Box::new(move |weights| {
         Ok(Box::new(weights.load(ANCHOR, |tensors| {
@@ -122,14 +123,18 @@ fn bucket(distance: i64) -> u32 {
 }
 
 impl Architecture for MpNet {
-    fn forward(&self, ids: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
         let bias = self.bias(ids.dim(1)?)?;
         let rows = |queries: std::ops::Range<usize>| bias.narrow(2, queries.start, queries.len());
-        let mut x = self.norm.forward(&self.embeddings.forward(ids)?)?;
+        let mut x = self.norm.forward(&self.embeddings.forward(ids, types)?)?;
         for layer in &self.layers {
             x = layer.forward(&x, &Scores::Biased(&rows))?;
         }
         Ok(x)
+    }
+
+    fn tokens(&self) -> &Tensor {
+        self.embeddings.tokens()
     }
 }
 

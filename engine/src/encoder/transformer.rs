@@ -1,0 +1,250 @@
+//! The part of a model that encoders and heads share: token ids in, hidden states out.
+
+use std::path::Path;
+use std::thread;
+
+use candle_core::Tensor;
+use rayon::prelude::*;
+
+use super::architecture::{self, Architecture, Shape};
+use super::batch::{Batch, Workers, plan};
+use super::config::{Layout, read_json};
+use super::device;
+use super::tokenizer::{PairFrame, TextTokenizer};
+use super::weights::Weights;
+use super::{Device, ModelError};
+use crate::Result;
+
+/// What a model reads at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sequence {
+    /// Token ids, special ones included.
+    pub ids: Vec<u32>,
+    /// To which of two texts each belongs; empty where there is one.
+    pub types: Vec<u32>,
+}
+
+impl From<Vec<u32>> for Sequence {
+    fn from(ids: Vec<u32>) -> Sequence {
+        Sequence {
+            ids,
+            types: Vec::new(),
+        }
+    }
+}
+
+/// How a transformer is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TransformerOptions {
+    /// Worker threads; as many as the machine offers.
+    pub threads: Option<usize>,
+    /// A token limit other than the model's own.
+    pub max_tokens: Option<usize>,
+    pub device: Device,
+}
+
+/// A transformer with its tokenizer and the threads that run it.
+pub(super) struct Transformer {
+    /// Its name in errors.
+    pub name: String,
+    pub shape: Shape,
+    /// Longest input in tokens, special ones included.
+    pub limit: usize,
+    /// Size of the weights on disk.
+    pub weight_bytes: u64,
+    /// Their hash, see [`Weights::sha256`].
+    pub weights_sha256: String,
+    pub tokenizer: TextTokenizer,
+    device: candle_core::Device,
+    network: Box<dyn Architecture>,
+    workers: Workers,
+}
+
+impl Transformer {
+    /// Opens the model of `layout`, and hands over its weights.
+    pub fn open(
+        name: &str,
+        layout: &Layout,
+        options: TransformerOptions,
+    ) -> Result<(Transformer, Weights)> {
+        let folder = &layout.transformer;
+        let config_path = folder.join("config.json");
+        let (shape, load) = architecture::read(&config_path, &read_json(&config_path)?)?;
+        let device = options.device.open()?;
+        let weights = Weights::open(folder, device.clone())?;
+        let (hash, tokenizer, network) = thread::scope(|scope| {
+            let hash = scope.spawn(|| weights.sha256());
+            let tokenizer = scope.spawn(|| TextTokenizer::open(folder, name, layout.lowercase));
+            let network = load(&weights);
+            (hash.join(), tokenizer.join(), network)
+        });
+        let hash = hash.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let transformer = Transformer {
+            name: name.to_owned(),
+            limit: limit(
+                name,
+                options.max_tokens,
+                layout.max_tokens,
+                &shape,
+                &tokenizer,
+            )?,
+            shape,
+            weight_bytes: weights.bytes(),
+            weights_sha256: hash,
+            tokenizer,
+            device,
+            network: network?,
+            workers: Workers::start(options.threads)?,
+        };
+        Ok((transformer, weights))
+    }
+
+    /// The name of the model in `folder`: by its absolute path it is found again from anywhere.
+    pub fn name_of(folder: &Path) -> String {
+        let absolute = std::path::absolute(folder);
+        let absolute = absolute.unwrap_or_else(|_| folder.to_owned());
+        absolute.display().to_string()
+    }
+
+    /// What goes round a pair of texts.
+    pub fn pair_frame(&self) -> Result<PairFrame> {
+        let model = || self.name.clone();
+        let frame = self.tokenizer.pair_frame()?;
+        let frame = frame.ok_or_else(|| ModelError::Tokenize {
+            model: model(),
+            reason: "it has no template for two texts".into(),
+        })?;
+        // Families without types ignore them; the others have a row for each.
+        if self.shape.types > 0 && frame.most() as usize >= self.shape.types {
+            let (most, types) = (frame.most(), self.shape.types);
+            return Err(ModelError::Tokenize {
+                model: model(),
+                reason: format!("it gives type {most} to the second of two texts, and type_vocab_size is {types}"),
+            }
+            .into());
+        }
+        Ok(frame)
+    }
+
+    /// How many worker threads it has.
+    pub fn threads(&self) -> usize {
+        self.workers.threads()
+    }
+
+    /// What computes.
+    pub fn device(&self) -> Device {
+        device::of(&self.device)
+    }
+
+    /// The embeddings of its tokens, `[vocabulary, width of embeddings]`.
+    pub fn tokens(&self) -> &Tensor {
+        self.network.tokens()
+    }
+
+    /// `read` of each of `texts`, on all threads where there are several.
+    pub fn each_text<I: Sync, T: Send>(
+        &self,
+        texts: &[I],
+        read: impl Fn(&I) -> Result<T> + Sync + Send,
+    ) -> Result<Vec<T>> {
+        match texts {
+            [text] => read(text).map(|done| vec![done]),
+            _ => self
+                .workers
+                .together(|| texts.par_iter().map(read).collect()),
+        }
+    }
+
+    /// The error for an input that is longer than the limit, if it is.
+    pub fn check_length(&self, index: usize, tokens: usize) -> Result<()> {
+        if tokens <= self.limit {
+            return Ok(());
+        }
+        Err(ModelError::InputTooLong {
+            model: self.name.clone(),
+            index,
+            tokens,
+            limit: self.limit,
+        }
+        .into())
+    }
+
+    /// The error for an id outside the vocabulary, if there is one among `ids`.
+    pub fn check_ids(&self, index: usize, ids: &[u32]) -> Result<()> {
+        let vocabulary = self.shape.vocabulary;
+        match ids.iter().find(|&&id| id as usize >= vocabulary) {
+            None => Ok(()),
+            Some(&id) => Err(ModelError::TokenId {
+                model: self.name.clone(),
+                index,
+                id,
+                vocabulary,
+            }
+            .into()),
+        }
+    }
+
+    /// Runs the model on `inputs`, all within the limit, and `finish` on the states of each: `[l, d]`, on the
+    /// device. The results come in the order of the inputs.
+    pub fn compute<T: Send + Clone + Default>(
+        &self,
+        inputs: &[Sequence],
+        finish: impl Fn(&Tensor) -> candle_core::Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
+        let batches = plan(&lengths, self.workers.threads());
+        let done = self.workers.each(&batches, |batch| {
+            let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
+            let rows = (0..batch.members.len()).map(|row| finish(&states.get(row)?));
+            let done = rows.collect::<candle_core::Result<Vec<_>>>();
+            Ok(done.map_err(ModelError::Compute)?)
+        })?;
+        let mut results = vec![T::default(); inputs.len()];
+        for (batch, done) in batches.iter().zip(done) {
+            for (&member, result) in batch.members.iter().zip(done) {
+                results[member] = result;
+            }
+        }
+        Ok(results)
+    }
+
+    fn forward(&self, inputs: &[Sequence], batch: &Batch) -> candle_core::Result<Tensor> {
+        let shape = (batch.members.len(), batch.length);
+        let members = || batch.members.iter().map(|&member| &inputs[member]);
+        let ids: Vec<u32> = members().flat_map(|input| input.ids.clone()).collect();
+        let ids = Tensor::from_vec(ids, shape, &self.device)?;
+        let typed = self.shape.types > 1 && members().any(|input| !input.types.is_empty());
+        let types = typed.then(|| {
+            let types = members().flat_map(|input| match input.types.as_slice() {
+                [] => vec![0; batch.length],
+                types => types.to_vec(),
+            });
+            Tensor::from_vec(types.collect::<Vec<u32>>(), shape, &self.device)
+        });
+        self.network.forward(&ids, types.transpose()?.as_ref())
+    }
+}
+
+/// The limit that was asked for, else the folder's, as far as there are positions.
+fn limit(
+    model: &str,
+    asked: Option<usize>,
+    own: Option<usize>,
+    shape: &Shape,
+    tokenizer: &TextTokenizer,
+) -> Result<usize> {
+    let most = shape.positions;
+    let limit = asked.unwrap_or(own.unwrap_or(most).min(most));
+    let least = tokenizer.special_tokens() + 1;
+    if (least..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(ModelError::TokenLimit {
+        model: model.to_owned(),
+        asked: limit,
+        least,
+        most,
+    }
+    .into())
+}
