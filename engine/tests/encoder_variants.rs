@@ -1,4 +1,5 @@
-//! Tiny models with settings other than the usual ones, against hidden states that transformers computed.
+//! Tiny models with settings other than the usual ones, against hidden states that transformers or the code of the
+//! checkpoints computed: `cases.json` says which.
 //!
 //! Each folder of `fixtures/variants` holds a `config.json` with the settings that are meant, random weights, and
 //! for some texts ids and hidden states. The tokenizer is that of the family's folder in `fixtures/encoders`.
@@ -117,6 +118,9 @@ variants! {
     deberta_v2: "deberta-v2-plain", "deberta-v2-conv", "deberta-v2-conv-tanh", "deberta-v2-p2c",
         "deberta-v2-p2c-own", "deberta-v2-absolute";
     modernbert: "modernbert-biases", "modernbert-types", "modernbert-narrow";
+    nomic: "nomic-native", "nomic-saved", "nomic-contrastors", "nomic-linear", "nomic-stretch", "nomic-glu";
+    gte: "gte-native", "gte-saved", "gte-new", "gte-ntk", "gte-unpacked";
+    jina: "jina-base", "jina-reglu", "jina-code", "jina-code-reglu";
 }
 
 /// Checkpoints keep old names, prefixes and buffers that no computation needs.
@@ -151,6 +155,10 @@ fn tensors_are_found_under_the_names_that_checkpoints_use() {
         ("electra-wide", "electra.", [("", ""); 2]),
         ("albert-groups", "0.auto_model.", [("", ""); 2]),
         ("mpnet-buckets-40", "mpnet.", [("", ""); 2]),
+        ("nomic-native", "nomic_bert.", [("", ""); 2]),
+        ("nomic-contrastors", "bert.", [("", ""); 2]),
+        ("gte-native", "gte.", [("", ""); 2]),
+        ("jina-code", "bert.", [("", ""); 2]),
     ] {
         let (folder, cases) = variant(name);
         let path = folder.path().join("model.safetensors");
