@@ -51,10 +51,11 @@ impl Rotation {
 
     /// The angles of positions below `l` for heads of width `head`.
     pub fn angles(&self, l: usize, head: usize, on: &Device) -> TensorResult<Angles> {
+        // Rounded to single precision where the reference is.
+        let theta = f64::from(self.theta as f32);
         let frequency = |pair: usize| {
             let exponent = (2 * pair) as f32 / head as f32;
-            // Rounded to single precision where the reference is.
-            (1.0 / self.theta.powf(f64::from(exponent)) as f32) / self.factor as f32
+            (1.0 / theta.powf(f64::from(exponent)) as f32) / self.factor as f32
         };
         let frequencies: Vec<f32> = (0..head / 2).map(frequency).collect();
         let angles = (0..l).flat_map(|at| frequencies.iter().map(move |f| at as f32 * f));

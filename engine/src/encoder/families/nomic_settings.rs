@@ -46,13 +46,14 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
 }
 
 /// Names that only contrastors has. A file with one of them is read as its own.
-const OLDER: [&str; 7] = [
+const OLDER: [&str; 8] = [
     "n_embd",
     "n_head",
     "n_layer",
     "n_inner",
     "activation_function",
     "rotary_emb_base",
+    "rotary_emb_fraction",
     "rotary_scaling_factor",
 ];
 
