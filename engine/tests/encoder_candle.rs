@@ -1,4 +1,5 @@
-//! BERT against candle-transformers, another implementation of it, with weights and settings at random.
+//! BERT and JinaBERT against candle-transformers, another implementation of them. BERT with weights and settings
+//! at random.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,8 +8,10 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
+use candle_transformers::models::jina_bert;
 use kenning::encoder::{Encoder, EncoderOptions};
 use serde_json::{Value, json};
 
@@ -60,6 +63,14 @@ fn weights(config: &Value) -> HashMap<String, Tensor> {
     tensors
 }
 
+/// The largest difference of numbers.
+fn gap(found: &[f32], expected: &Tensor) -> f32 {
+    let expected: Vec<f32> = expected.flatten_all().unwrap().to_vec1().unwrap();
+    assert_eq!(found.len(), expected.len());
+    let gaps = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    gaps.fold(0.0, f32::max)
+}
+
 #[test]
 fn bert_agrees_with_candle_transformers() {
     let tokenizer =
@@ -91,15 +102,38 @@ fn bert_agrees_with_candle_transformers() {
             let expected = theirs
                 .forward(&ids, &ids.zeros_like().unwrap(), None)
                 .unwrap();
-            let expected: Vec<f32> = expected.flatten_all().unwrap().to_vec1().unwrap();
-            assert_eq!(state.states.len(), expected.len());
-            let gaps = state
-                .states
-                .iter()
-                .zip(&expected)
-                .map(|(a, b)| (a - b).abs());
-            let worst = gaps.fold(0.0, f32::max);
+            let worst = gap(&state.states, &expected);
             assert!(worst < 1e-4, "{config}: differs by {worst}");
         }
     }
+}
+
+/// A text whose scores are computed for some queries at a time, so that the slopes start in its middle.
+#[test]
+fn jina_bert_agrees_with_candle_transformers_on_a_long_text() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let folder = tempfile::tempdir().unwrap();
+    let variant = fixtures.join("variants/jina-base");
+    let bytes = fs::read(variant.join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&bytes).unwrap();
+    config["max_position_embeddings"] = json!(2048);
+    config["initializer_range"] = json!(0.02);
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let weights = folder.path().join("model.safetensors");
+    fs::copy(variant.join("model.safetensors"), &weights).unwrap();
+    let tokenizer = fixtures.join("encoders/bert/tokenizer.json");
+    fs::copy(tokenizer, folder.path().join("tokenizer.json")).unwrap();
+
+    let ours = Encoder::open(folder.path(), &EncoderOptions::default()).unwrap();
+    let tensors = candle_core::safetensors::load(&weights, &Device::Cpu).unwrap();
+    let source = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let settings: jina_bert::Config = serde_json::from_value(config).unwrap();
+    let theirs = jina_bert::BertModel::new(source, &settings).unwrap();
+    let text = "the quick brown fox ".repeat(375);
+    let state = ours.hidden_states(&[&text]).unwrap().remove(0);
+    assert!(state.ids.len() > 1500, "{} tokens", state.ids.len());
+    let ids = Tensor::new(&state.ids[..], &Device::Cpu).unwrap();
+    let expected = theirs.forward(&ids.unsqueeze(0).unwrap()).unwrap();
+    let worst = gap(&state.states, &expected);
+    assert!(worst < 1e-4, "differs by {worst}");
 }

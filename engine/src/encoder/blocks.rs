@@ -23,6 +23,25 @@ pub(super) fn linear(
     Ok(Linear::new(weight, bias))
 }
 
+/// The linear maps `names`, each to an equal share of `to`, with their results side by side.
+pub(super) fn stacked(
+    tensors: &VarBuilder<'_>,
+    names: &[&str],
+    from: usize,
+    to: usize,
+    bias: bool,
+) -> Result<Linear> {
+    let load = |name: &&str| linear(tensors, name, from, to / names.len(), bias);
+    let maps: Vec<Linear> = names.iter().map(load).collect::<Result<_>>()?;
+    if let [map] = maps.as_slice() {
+        return Ok(map.clone());
+    }
+    let weights: Vec<&Tensor> = maps.iter().map(Linear::weight).collect();
+    let biases: Vec<&Tensor> = maps.iter().filter_map(Linear::bias).collect();
+    let bias = bias.then(|| Tensor::cat(&biases, 0)).transpose()?;
+    Ok(Linear::new(Tensor::cat(&weights, 0)?, bias))
+}
+
 /// Layer normalisation (Ba, Kiros and Hinton 2016, arXiv:1607.06450).
 pub(super) struct LayerNorm {
     pub weight: Tensor,

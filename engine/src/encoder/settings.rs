@@ -100,6 +100,20 @@ impl Settings<'_> {
         Err(self.wrong_size(name, heads, format!("a divisor of {of} = {width}")))
     }
 
+    /// Refuses a number of heads, the setting `name`, that cannot be turned by angles, or whose width is not
+    /// their share of the states' `width`.
+    pub fn rotated_head(&self, name: &'static str, heads: usize, width: usize) -> Result<()> {
+        if !width.is_multiple_of(2 * heads) {
+            let expected = format!("a divisor of the width {width} that leaves an even width");
+            return Err(self.wrong_size(name, heads, expected));
+        }
+        let head = width / heads;
+        if self.size("head_dim", head, limits::DIMENSION)? != head {
+            return Err(self.unsupported("head_dim", "the width divided by the number of heads"));
+        }
+        Ok(())
+    }
+
     fn malformed(&self, name: &str, expected: &str) -> ModelError {
         let value = &self.config[name];
         ModelError::Malformed {
@@ -134,6 +148,19 @@ impl Settings<'_> {
             Ok(value)
         } else {
             Err(self.unsupported(name, "a number between 0 and 1"))
+        }
+    }
+
+    /// A finite number above 0; `absent` if it is not there.
+    pub fn positive(&self, name: &str, absent: f64) -> Result<f64> {
+        let value = match &self.config[name] {
+            Value::Null => absent,
+            value => value.as_f64().unwrap_or(f64::NAN),
+        };
+        if value > 0.0 && value.is_finite() {
+            Ok(value)
+        } else {
+            Err(self.unsupported(name, "a number above 0"))
         }
     }
 

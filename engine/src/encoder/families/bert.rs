@@ -16,6 +16,7 @@ use super::super::blocks::{
 };
 use super::super::layer::Layer;
 use super::super::settings::{Settings, Sizes};
+use super::jina;
 use crate::Result;
 
 /// The tensor by which a checkpoint's prefix is found.
@@ -55,9 +56,12 @@ pub(super) struct Variant {
     pub names: &'static LayerNames,
 }
 
-/// Reads `config`, the contents of `path`.
+/// Reads `config`, the contents of `path`. JinaBERT goes by the same `model_type`.
 pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
     let settings = Settings { path, config };
+    if config["position_embedding_type"] == "alibi" {
+        return jina::read(&settings);
+    }
     refuse_decoder(&settings)?;
     let sizes = settings.sizes(&BASE)?;
     Ok(Variant::of(sizes).build("bert", sizes.hidden()))
@@ -65,14 +69,19 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
 
 /// Refuses what turns BERT into something else than an encoder with absolute positions.
 pub(super) fn refuse_decoder(settings: &Settings<'_>) -> Result<()> {
-    settings.refuse("is_decoder")?;
-    settings.refuse("add_cross_attention")?;
+    refuse_decoder_parts(settings)?;
     settings.one_of(
         "position_embedding_type",
         (),
         &[("absolute", ())],
         "absolute",
     )
+}
+
+/// Refuses what turns it into something else than an encoder.
+pub(super) fn refuse_decoder_parts(settings: &Settings<'_>) -> Result<()> {
+    settings.refuse("is_decoder")?;
+    settings.refuse("add_cross_attention")
 }
 
 impl Variant {

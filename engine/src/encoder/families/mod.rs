@@ -6,14 +6,18 @@ mod deberta;
 mod deberta_settings;
 mod distilbert;
 mod electra;
+mod gte;
+mod jina;
 mod modernbert;
 mod mpnet;
+mod nomic;
+mod nomic_settings;
 mod roberta;
 
 use super::architecture::Reader;
 
 /// `model_type` and the reader of its settings.
-pub(super) const FAMILIES: [(&str, Reader); 11] = [
+pub(super) const FAMILIES: [(&str, Reader); 14] = [
     ("bert", bert::read),
     ("roberta", |path, config| {
         roberta::read("roberta", path, config)
@@ -35,4 +39,7 @@ pub(super) const FAMILIES: [(&str, Reader); 11] = [
         deberta::read(deberta::Version::Two, path, config)
     }),
     ("modernbert", modernbert::read),
+    ("nomic_bert", nomic_settings::read),
+    ("new", |path, config| gte::read(&gte::NEW, path, config)),
+    ("gte", |path, config| gte::read(&gte::GTE, path, config)),
 ];

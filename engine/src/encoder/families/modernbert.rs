@@ -8,13 +8,15 @@
 
 use std::path::Path;
 
-use candle_core::{D, Device, Result as TensorResult, Tensor};
-use candle_nn::{Linear, Module, VarBuilder};
+use candle_core::{Result as TensorResult, Tensor};
+use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Shape};
-use super::super::blocks::{LayerNorm, Scores, attend, linear, split_heads};
+use super::super::blocks::{LayerNorm, Scores};
+use super::super::gated::{GateNames, Gated, GatedSizes};
+use super::super::rotary::{Angles, RotaryAttention, Rotation};
 use super::super::settings::{Settings, limits};
 use crate::Result;
 
@@ -31,22 +33,11 @@ struct ModernBert {
 struct ModernLayer {
     /// None in the first layer: the embeddings are normalised already.
     attention_norm: Option<LayerNorm>,
-    projections: Linear,
-    output: Linear,
+    attention: RotaryAttention,
     norm: LayerNorm,
-    up: Linear,
-    activation: Activation,
-    down: Linear,
-    heads: usize,
+    feed_forward: Gated,
     /// How far a token sees, where it does not see all.
     reach: Option<usize>,
-}
-
-/// How positions turn into angles: position / (factor theta^(2 i / head)).
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Rotation {
-    theta: f64,
-    factor: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -106,15 +97,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
 fn read_sizes(settings: &Settings<'_>) -> Result<ModernSizes> {
     let width = settings.size("hidden_size", 768, limits::DIMENSION)?;
     let heads = settings.size("num_attention_heads", 12, limits::HEADS)?;
-    settings.divides("num_attention_heads", heads, "hidden_size", width)?;
-    let head = width / heads;
-    if !head.is_multiple_of(2) {
-        let expected = format!("a divisor of hidden_size = {width} that leaves an even width");
-        return Err(settings.wrong_size("num_attention_heads", heads, expected));
-    }
-    if settings.size("head_dim", head, limits::DIMENSION)? != head {
-        return Err(settings.unsupported("head_dim", "hidden_size / num_attention_heads"));
-    }
+    settings.rotated_head("num_attention_heads", heads, width)?;
     if !matches!(&settings.config["rope_scaling"], Value::Null) {
         return Err(settings.unsupported("rope_scaling", "none; rope_parameters instead"));
     }
@@ -161,21 +144,12 @@ fn reaches(settings: &Settings<'_>) -> Result<Vec<Option<usize>>> {
 
 /// The rotation in the layers of a kind: `rope_parameters` has one for each, older models only a theta.
 fn rotation(settings: &Settings<'_>, kind: &str, old: &str, absent: f64) -> Result<Rotation> {
-    let unsupported = |supported| settings.unsupported("rope_parameters", supported);
     let all = &settings.config["rope_parameters"];
     let known = |name: &String| ["full_attention", "sliding_attention"].contains(&name.as_str());
     if !all.is_null() && !all.as_object().is_some_and(|all| all.keys().all(known)) {
-        return Err(unsupported(
-            "full_attention and sliding_attention, each with its own",
-        ));
+        let supported = "full_attention and sliding_attention, each with its own";
+        return Err(settings.unsupported("rope_parameters", supported));
     }
-    let own = &all[kind];
-    let number = |value: &Value, absent: f64| match value {
-        Value::Null => Some(absent),
-        value => value
-            .as_f64()
-            .filter(|number| number.is_finite() && *number > 0.0),
-    };
     // The default of the local one is a number of its own; written out as null it means the global one.
     let absent = match settings.config.get(old) {
         Some(Value::Null) if old == "local_rope_theta" => &settings.config["global_rope_theta"],
@@ -183,36 +157,7 @@ fn rotation(settings: &Settings<'_>, kind: &str, old: &str, absent: f64) -> Resu
     }
     .as_f64()
     .unwrap_or(absent);
-    let factor = match own["rope_type"].as_str().or(own["type"].as_str()) {
-        None | Some("default") => Some(1.0),
-        Some("linear") => number(&own["factor"], 1.0),
-        Some(_) => None,
-    };
-    let whole = number(&own["partial_rotary_factor"], 1.0) == Some(1.0);
-    match (number(&own["rope_theta"], absent), factor.filter(|_| whole)) {
-        (Some(theta), Some(factor)) if theta > 0.0 => Ok(Rotation { theta, factor }),
-        (Some(_), None) => Err(unsupported("rope_type default or linear, of whole heads")),
-        _ => Err(unsupported("a rope_theta above 0")),
-    }
-}
-
-impl Rotation {
-    /// Cosines and sines for positions below `l`, each `[l, head / 2]`.
-    fn angles(&self, l: usize, head: usize, on: &Device) -> TensorResult<(Tensor, Tensor)> {
-        let frequency = |pair: usize| {
-            let exponent = (2 * pair) as f32 / head as f32;
-            // Rounded to single precision where the reference is.
-            (1.0 / self.theta.powf(f64::from(exponent)) as f32) / self.factor as f32
-        };
-        let frequencies: Vec<f32> = (0..head / 2).map(frequency).collect();
-        let angles = (0..l).flat_map(|at| frequencies.iter().map(move |f| at as f32 * f));
-        let (sines, cosines): (Vec<f32>, Vec<f32>) = angles.map(f32::sin_cos).unzip();
-        let shape = (l, head / 2);
-        Ok((
-            Tensor::from_vec(cosines, shape, on)?,
-            Tensor::from_vec(sines, shape, on)?,
-        ))
-    }
+    Rotation::read(settings, &all[kind], absent)
 }
 
 impl ModernBert {
@@ -222,20 +167,35 @@ impl ModernBert {
         let norm = |at: &VarBuilder<'_>, name| {
             LayerNorm::load(at, name, sizes.width, sizes.epsilon, sizes.norm_bias)
         };
+        let gated = GatedSizes {
+            width: sizes.width,
+            intermediate: sizes.intermediate,
+            activation: sizes.activation,
+            up_bias: sizes.mlp_bias,
+            down_bias: sizes.mlp_bias,
+        };
         let layer = |(index, reach): (usize, &Option<usize>)| {
             let tensors = tensors.pp("layers").pp(index);
-            let (d, inner) = (sizes.width, sizes.intermediate);
+            let widths = (sizes.width, sizes.heads);
+            let bias = sizes.attention_bias;
             Ok(ModernLayer {
                 attention_norm: (index > 0)
                     .then(|| norm(&tensors, "attn_norm"))
                     .transpose()?,
-                projections: linear(&tensors, "attn.Wqkv", d, 3 * d, sizes.attention_bias)?,
-                output: linear(&tensors, "attn.Wo", d, d, sizes.attention_bias)?,
+                attention: RotaryAttention::load(
+                    &tensors,
+                    &["attn.Wqkv"],
+                    "attn.Wo",
+                    widths,
+                    bias,
+                )?,
                 norm: norm(&tensors, "mlp_norm")?,
-                up: linear(&tensors, "mlp.Wi", d, 2 * inner, sizes.mlp_bias)?,
-                activation: sizes.activation,
-                down: linear(&tensors, "mlp.Wo", inner, d, sizes.mlp_bias)?,
-                heads: sizes.heads,
+                feed_forward: Gated::load(
+                    &tensors,
+                    GateNames::GateFirst("mlp.Wi"),
+                    "mlp.Wo",
+                    &gated,
+                )?,
                 reach: *reach,
             })
         };
@@ -257,25 +217,14 @@ impl ModernBert {
 }
 
 impl ModernLayer {
-    fn forward(&self, x: &Tensor, (cosines, sines): &(Tensor, Tensor)) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Tensor, angles: &Angles) -> TensorResult<Tensor> {
         let input = match &self.attention_norm {
             Some(norm) => norm.forward(x)?,
             None => x.clone(),
         };
-        let d = x.dim(D::Minus1)?;
-        let joined = self.projections.forward(&input)?;
-        let part = |index: usize| split_heads(&joined.narrow(D::Minus1, index * d, d)?, self.heads);
-        let rotate = |x: Tensor| candle_nn::rotary_emb::rope(&x, cosines, sines);
-        let scale = ((d / self.heads) as f64).powf(-0.5);
-        let (q, k) = ((rotate(part(0)?)? * scale)?, rotate(part(1)?)?);
         let scores = self.reach.map_or(Scores::Plain, Scores::Window);
-        let y = (self.output.forward(&attend(&q, &k, &part(2)?, &scores)?)? + x)?;
-        let halves = self
-            .up
-            .forward(&self.norm.forward(&y)?)?
-            .chunk(2, D::Minus1)?;
-        let gated = (self.activation.forward(&halves[0].contiguous()?)? * &halves[1])?;
-        self.down.forward(&gated)? + y
+        let y = (self.attention.forward(&input, angles, &scores)? + x)?;
+        self.feed_forward.forward(&self.norm.forward(&y)?)? + y
     }
 }
 
