@@ -207,11 +207,15 @@ pub fn surprises(constraint: Constraint, rows: &[Measurement]) -> Vec<Surprise> 
             if constraint.prefers(better, worse) != Some(true) {
                 continue;
             }
-            found.extend(contradictions(constraint, a, b).into_iter().map(|by| Surprise {
-                expected: a.model.clone(),
-                found: b.model.clone(),
-                by,
-            }));
+            found.extend(
+                contradictions(constraint, a, b)
+                    .into_iter()
+                    .map(|by| Surprise {
+                        expected: a.model.clone(),
+                        found: b.model.clone(),
+                        by,
+                    }),
+            );
         }
     }
     found
@@ -306,8 +310,15 @@ mod tests {
         assert_eq!(models, ["a/a", "a/b"]);
         let of = read.of("f").unwrap();
         assert_eq!(of.speed.tokens_per_second, 2.0);
-        assert_eq!((of.quality["x"].semantic, of.quality["y"].semantic), (0.3, 0.2));
-        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "no part is left");
+        assert_eq!(
+            (of.quality["x"].semantic, of.quality["y"].semantic),
+            (0.3, 0.2)
+        );
+        assert_eq!(
+            fs::read_dir(cache.path()).unwrap().count(),
+            1,
+            "no part is left"
+        );
     }
 
     #[test]
@@ -316,7 +327,10 @@ mod tests {
         for text in ["", "{", "[]", r#"{"version":9,"rows":[]}"#] {
             fs::write(Measurements::path(cache.path()), text).unwrap();
             let error = Measurements::read(cache.path()).unwrap_err();
-            assert!(error.to_string().contains(FILE) && error.hint().is_some(), "{error}");
+            assert!(
+                error.to_string().contains(FILE) && error.hint().is_some(),
+                "{error}"
+            );
         }
     }
 

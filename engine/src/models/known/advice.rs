@@ -87,7 +87,10 @@ impl Constraint {
 /// rank better comes first, then the earlier of [`KNOWN`].
 pub fn recommend(constraints: &[Constraint], refused: &dyn Fn(&KnownModel) -> bool) -> Vec<Advice> {
     let admitted = |model: &&'static KnownModel| {
-        constraints.iter().all(|constraint| constraint.admits(model)) && !refused(model)
+        constraints
+            .iter()
+            .all(|constraint| constraint.admits(model))
+            && !refused(model)
     };
     let mut models: Vec<&'static KnownModel> = KNOWN.iter().filter(admitted).collect();
     let orders = constraints.iter().any(|c| c.burden(&KNOWN[0]).is_some());
@@ -220,7 +223,10 @@ fn computing(model: &KnownModel) -> Option<Statement> {
             &[parameters.source, embedded.source],
         ),
         None => statement(
-            format!("{} million parameters, embeddings included", parameters.value),
+            format!(
+                "{} million parameters, embeddings included",
+                parameters.value
+            ),
             &[parameters.source],
         ),
     })
@@ -249,7 +255,8 @@ fn costs(
         costs.push(statement(text, &[tokens.source]));
     }
     if constraints.contains(&Constraint::LongDocuments) {
-        let text = "a hit points at a passage as long as that; attention costs more the longer it is";
+        let text =
+            "a hit points at a passage as long as that; attention costs more the longer it is";
         costs.push(statement(text.into(), &[Source::Project]));
     }
     if model.family.value == "modernbert" {

@@ -315,7 +315,10 @@ pub const KNOWN: [KnownModel; 21] = [
         prompts: None,
         retrieval: None,
         licence: fact("apache-2.0", Mteb),
-        purpose: Some(fact("made to find sentences that mean the same, not answers to questions", Sbert)),
+        purpose: Some(fact(
+            "made to find sentences that mean the same, not answers to questions",
+            Sbert,
+        )),
         compared: false,
     },
 ];

@@ -9,7 +9,7 @@ mod table;
 
 use serde::Serialize;
 
-pub use advice::{Advice, Constraint, Statement, recommend};
+pub use advice::{Advice, Constraint, LONG, Statement, recommend};
 pub use facts::KNOWN;
 pub use table::table;
 

@@ -84,6 +84,10 @@ mod tests {
     #[test]
     fn what_is_not_verified_is_left_empty() {
         let without = KnownModel::named("sentence-transformers/all-distilroberta-v1").unwrap();
-        assert!(row(without).contains(" |  |  | 768 [sbert] | "), "{}", row(without));
+        assert!(
+            row(without).contains(" |  |  | 768 [sbert] | "),
+            "{}",
+            row(without)
+        );
     }
 }

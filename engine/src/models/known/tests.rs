@@ -21,7 +21,10 @@ fn every_constraint_has_candidates_with_a_reason_and_a_source() {
         let found = recommend(&[constraint], &|_| false);
         assert!((1..=3).contains(&found.len()), "{constraint:?}");
         for advice in &found {
-            assert!(!advice.why.is_empty() && !advice.costs.is_empty(), "{advice:?}");
+            assert!(
+                !advice.why.is_empty() && !advice.costs.is_empty(),
+                "{advice:?}"
+            );
             for statement in advice.why.iter().chain(&advice.costs) {
                 let figures = statement.text.contains(|c: char| c.is_ascii_digit());
                 let named = statement.text.contains("nDCG@10") || figures;
@@ -75,9 +78,21 @@ fn facts_are_sound() {
     for (place, model) in KNOWN.iter().enumerate() {
         assert!(KNOWN[..place].iter().all(|other| other.name != model.name));
         assert!(encoder::is_supported(model.family.value), "{}", model.name);
-        assert!(model.computed().is_none_or(|millions| millions > 1.0), "{}", model.name);
-        assert!(model.retrieval.is_none_or(|fact| (30.0..70.0).contains(&fact.value)));
-        assert!(model.prompts.is_none_or(|fact| !fact.value.query.is_empty()));
+        assert!(
+            model.computed().is_none_or(|millions| millions > 1.0),
+            "{}",
+            model.name
+        );
+        assert!(
+            model
+                .retrieval
+                .is_none_or(|fact| (30.0..70.0).contains(&fact.value))
+        );
+        assert!(
+            model
+                .prompts
+                .is_none_or(|fact| !fact.value.query.is_empty())
+        );
     }
     assert!(KnownModel::named(DEFAULT_MODEL).unwrap().compared);
 }
