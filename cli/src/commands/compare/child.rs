@@ -1,6 +1,6 @@
 //! The measuring process, seen from the comparison.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,13 +15,16 @@ use crate::terminal::clear_line;
 /// How often it is looked whether it is done, or not wanted any more.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Measures `name` in a process of its own; `None` if `stop` was set before it was done.
-pub fn measure(
-    global: &Global,
-    name: &str,
-    on: Option<&Path>,
-    stop: &AtomicBool,
-) -> Result<Option<Box<Measured>>> {
+/// What came of a measuring process: all that was asked for, or what it had said when it was interrupted.
+#[derive(Default)]
+pub struct Heard {
+    pub measured: Option<Box<Measured>>,
+    /// nDCG@10 of the semantic and of the hybrid ranking.
+    pub quality: Option<[f64; 2]>,
+}
+
+/// Measures `name` in a process of its own, which ends when `stop` is set.
+pub fn measure(global: &Global, name: &str, on: Option<&Path>, stop: &AtomicBool) -> Result<Heard> {
     let mut child = Running(start(global, name, on).map_err(Failure::MeasuringStart)?);
     let stdout = child.0.stdout.take();
     // Read beside waiting: a full pipe would keep it from ending.
@@ -31,38 +34,44 @@ pub fn measure(
         Ok::<_, io::Error>(text)
     });
     let status = loop {
+        if let Some(status) = child.0.try_wait()? {
+            break Some(status);
+        }
         if stop.load(Ordering::Relaxed) {
-            drop(child);
-            clear_line();
-            return Ok(None);
+            break None;
         }
-        match child.0.try_wait()? {
-            Some(status) => break status,
-            None => thread::sleep(LOOK_EVERY),
-        }
+        thread::sleep(LOOK_EVERY);
     };
-    // Ctrl-C reaches both processes: it may end before the signal is seen here.
-    thread::sleep(if status.success() {
-        Duration::ZERO
-    } else {
-        5 * LOOK_EVERY
-    });
-    if !status.success() && stop.load(Ordering::Relaxed) {
+    drop(child);
+    if status.is_none_or(|status| !status.success()) {
         clear_line();
-        return Ok(None);
+        // Ctrl-C reaches both processes: that one may end before the signal is seen here.
+        thread::sleep(5 * LOOK_EVERY);
     }
     let said = reader.join().unwrap_or_else(|_| Ok(String::new()))?;
-    match serde_json::from_str(&said) {
-        Ok(Said::Measured(measured)) => Ok(Some(measured)),
-        Ok(Said::Failed(told)) => Err(Failure::Measuring(told)),
-        Err(_) => {
-            clear_line();
-            Err(Failure::MeasuringDied {
-                model: name.to_owned(),
-                status: status.to_string(),
-            })
+    let heard = hear(&said)?;
+    let complete = heard.measured.is_some() && (on.is_none() || heard.quality.is_some());
+    match status {
+        Some(status) if !complete && !stop.load(Ordering::Relaxed) => Err(Failure::MeasuringDied {
+            model: name.to_owned(),
+            status: status.to_string(),
+        }),
+        _ => Ok(heard),
+    }
+}
+
+/// What was said. A line that was cut off by the end of the process is none.
+fn hear(said: &str) -> Result<Heard> {
+    let mut heard = Heard::default();
+    for line in said.lines() {
+        match serde_json::from_str(line) {
+            Ok(Said::Measured(measured)) => heard.measured = Some(measured),
+            Ok(Said::Quality(quality)) => heard.quality = Some(quality),
+            Ok(Said::Failed(told)) => return Err(Failure::Measuring(told)),
+            Err(_) => break,
         }
     }
+    Ok(heard)
 }
 
 fn start(global: &Global, name: &str, on: Option<&Path>) -> io::Result<Child> {
@@ -107,6 +116,5 @@ impl Drop for Running {
         // What has ended already cannot be killed: that is as good.
         let _ = self.0.kill();
         let _ = self.0.wait();
-        let _ = io::stderr().flush();
     }
 }

@@ -23,6 +23,7 @@ use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
 use crate::terminal::{self, print, say};
 
+use child::Heard;
 use worker::Measured;
 pub use worker::run as worker;
 
@@ -76,12 +77,15 @@ pub fn run(global: &Global, names: &[String], on: Option<&Path>, json: bool) -> 
                 }
                 rows.push(row);
             }
-            Ok(None) => break,
+            Ok(None) => {}
             // The others are compared all the same.
             Err(failure) => {
                 terminal::error(&failure.message(), failure.hint().as_deref());
                 failed = Some(failure.code());
             }
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
         }
     }
     if json {
@@ -136,7 +140,7 @@ impl On<'_> {
     }
 }
 
-/// Measures an encoder and keeps what came out; `None` if it was interrupted.
+/// Measures an encoder and keeps what came out; `None` if it was interrupted before there was anything.
 fn one(
     global: &Global,
     store: &ModelStore,
@@ -145,10 +149,14 @@ fn one(
     stop: &AtomicBool,
 ) -> Result<Option<Row>> {
     let folder = on.map(|on| on.folder);
-    let Some(measured) = child::measure(global, name, folder, stop)? else {
+    let Heard { measured, quality } = child::measure(global, name, folder, stop)?;
+    let Some(measured) = measured else {
         return Ok(None);
     };
-    keep(store, measurement(global, name, on, &measured)?);
+    keep(
+        store,
+        measurement(global, name, on.zip(quality), &measured)?,
+    );
     let Measured { spec, .. } = *measured;
     Ok(Some(Row {
         model: name.to_owned(),
@@ -162,21 +170,21 @@ fn one(
         load_seconds: measured.load_seconds,
         speed: measured.speed,
         memory_bytes: measured.memory_bytes,
-        quality: measured.quality,
+        quality,
     }))
 }
 
 fn measurement(
     global: &Global,
     name: &str,
-    on: Option<&On>,
+    quality: Option<(&On, [f64; 2])>,
     measured: &Measured,
 ) -> Result<Measurement> {
     let spec = &measured.spec;
     let now = jiff::Timestamp::now();
     let date = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let kenning = env!("CARGO_PKG_VERSION").to_owned();
-    let quality = on.zip(measured.quality).map(|(on, [semantic, hybrid])| {
+    let quality = quality.map(|(on, [semantic, hybrid])| {
         let quality = Quality {
             semantic,
             hybrid,

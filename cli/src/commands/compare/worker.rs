@@ -22,12 +22,14 @@ use crate::memory;
 use crate::progress::{Counting, Working};
 use crate::terminal::{one_line, print};
 
-/// What the process says on standard output, as one line of JSON.
+/// What the process says on standard output, a line of JSON each time.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Said {
-    /// It measured.
+    /// Everything but how well it ranks.
     Measured(Box<Measured>),
+    /// nDCG@10 of the semantic and of the hybrid ranking: comes after the other.
+    Quality([f64; 2]),
     /// It failed.
     Failed(Told),
 }
@@ -42,20 +44,22 @@ pub struct Measured {
     pub load_seconds: f64,
     pub speed: Speed,
     pub memory_bytes: Option<u64>,
-    /// nDCG@10 of the semantic and of the hybrid ranking.
-    pub quality: Option<[f64; 2]>,
 }
 
 /// `kenning measure-worker`.
 pub fn run(global: &Global, args: &MeasureArgs) -> Result {
     end_with_parent();
-    let said = match one(global, args) {
-        Ok(measured) => Said::Measured(Box::new(measured)),
-        Err(failure) => Said::Failed(Told::from(&failure)),
+    let told = match one(global, args) {
+        Ok(()) => return Ok(Outcome::Done),
+        Err(failure) => Told::from(&failure),
     };
-    let text = serde_json::to_string(&said).map_err(io::Error::other)?;
-    print(&format!("{text}\n"))?;
+    tell(&Said::Failed(told))?;
     Ok(Outcome::Done)
+}
+
+fn tell(said: &Said) -> Result<()> {
+    let text = serde_json::to_string(said).map_err(io::Error::other)?;
+    print(&format!("{text}\n"))
 }
 
 /// Standard input is a pipe that the comparison holds open and never writes to: when it ends, so does this.
@@ -67,7 +71,7 @@ fn end_with_parent() {
     });
 }
 
-fn one(global: &Global, args: &MeasureArgs) -> Result<Measured> {
+fn one(global: &Global, args: &MeasureArgs) -> Result<()> {
     let asked = Asked::parse(&args.name)?;
     let store = ModelStore::from_env()?;
     let folder = context::fetch(global, &store, asked.name)?;
@@ -86,11 +90,7 @@ fn one(global: &Global, args: &MeasureArgs) -> Result<Measured> {
         .zip(before)
         .map(|(peak, before)| peak.saturating_sub(before));
     drop(working);
-    let quality = match &args.on {
-        Some(folder) => Some(quality(global, &encoder, folder, &name)?),
-        None => None,
-    };
-    Ok(Measured {
+    tell(&Said::Measured(Box::new(Measured {
         spec: encoder.spec().clone(),
         parameters,
         weight_bytes: encoder.weight_bytes(),
@@ -98,8 +98,11 @@ fn one(global: &Global, args: &MeasureArgs) -> Result<Measured> {
         load_seconds,
         speed,
         memory_bytes,
-        quality,
-    })
+    })))?;
+    match &args.on {
+        Some(folder) => tell(&Said::Quality(quality(global, &encoder, folder, &name)?)),
+        None => Ok(()),
+    }
 }
 
 /// Reads what a model consists of once, so that the disk is not taken for loading. What cannot be read is
