@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Done, model};
+use crate::bench::{Bench, Done, copy, model};
 
 #[test]
 fn models_are_listed_and_shown() {
@@ -45,19 +45,6 @@ fn models_are_listed_and_shown() {
     bench
         .run(&["models", "pull", "tiny/other"])
         .assert_error(3, "tiny/other");
-}
-
-/// Copies a folder.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(std::fs::copy(entry.path(), target).unwrap()),
-        }
-    }
 }
 
 #[test]

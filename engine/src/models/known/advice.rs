@@ -82,9 +82,9 @@ impl Constraint {
 /// Candidates that respect all of `constraints`, at most three, the best first. Models for which `refused`
 /// holds are passed over.
 ///
-/// Constraints on languages and length leave models out. The others order those that are left: each by its
-/// place, values within 5 % being equal, and the places are added. Of equals the one that is published to
-/// rank better comes first, then the earlier of [`KNOWN`].
+/// Constraints on languages and length leave models out. The others order those that are left, values within
+/// 5 % being equal, and the places are added. Of equals the one that is published to rank better comes
+/// first, then the earlier of [`KNOWN`].
 pub fn recommend(constraints: &[Constraint], refused: &dyn Fn(&KnownModel) -> bool) -> Vec<Advice> {
     let admitted = |model: &&'static KnownModel| {
         constraints
@@ -97,7 +97,7 @@ pub fn recommend(constraints: &[Constraint], refused: &dyn Fn(&KnownModel) -> bo
     if orders {
         let places = places(constraints, &models);
         let mut placed: Vec<_> = places.into_iter().zip(models).collect();
-        placed.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| by_retrieval(x, y)));
+        placed.sort_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| by_retrieval(x, y)));
         models = placed.into_iter().map(|(_, model)| model).collect();
     }
     let best = models
@@ -128,20 +128,33 @@ fn is_less(a: f64, b: f64) -> bool {
     }
 }
 
-/// The sum of each model's places in the orders of the constraints.
-fn places(constraints: &[Constraint], models: &[&KnownModel]) -> Vec<usize> {
-    let mut sums = vec![0; models.len()];
+/// The sum of each model's places in the orders of the constraints, of which the first is 0 and the last 1:
+/// one constraint weighs as much as another, however finely it tells models apart.
+fn places(constraints: &[Constraint], models: &[&KnownModel]) -> Vec<f64> {
+    let mut sums = vec![0.0; models.len()];
     for constraint in constraints {
-        let burden = |model: &KnownModel| constraint.burden(model).unwrap_or(0.0);
+        let burden = |index: usize| constraint.burden(models[index]).unwrap_or(0.0);
         let mut order: Vec<usize> = (0..models.len()).collect();
-        order.sort_by(|&a, &b| burden(models[a]).total_cmp(&burden(models[b])));
-        let (mut place, mut first) = (0, order.first().copied());
-        for index in order {
-            if first.is_some_and(|first| is_less(burden(models[first]), burden(models[index]))) {
-                place += 1;
-                first = Some(index);
+        order.sort_by(|&a, &b| burden(a).total_cmp(&burden(b)));
+        // Equals share a place.
+        let groups: Vec<&[usize]> = {
+            let mut rest = order.as_slice();
+            let mut groups = Vec::new();
+            while let Some(&first) = rest.first() {
+                let equals = rest
+                    .iter()
+                    .take_while(|&&index| !is_less(burden(first), burden(index)));
+                let (group, others) = rest.split_at(equals.count());
+                groups.push(group);
+                rest = others;
             }
-            sums[index] += place;
+            groups
+        };
+        let last = groups.len().saturating_sub(1).max(1) as f64;
+        for (place, group) in groups.into_iter().enumerate() {
+            for &index in group {
+                sums[index] += place as f64 / last;
+            }
         }
     }
     sums
@@ -183,7 +196,7 @@ fn reason(model: &KnownModel, constraint: Constraint) -> Option<Statement> {
             // Four bytes each.
             let mebibytes = parameters.value * 4e6 / f64::from(1 << 20);
             let text = format!(
-                "{} million parameters: {mebibytes:.0} MiB once loaded in f32, twice that while loading",
+                "{} million parameters: {mebibytes:.0} MiB once loaded in f32, up to twice that while loading",
                 parameters.value
             );
             statement(text, &[parameters.source])
