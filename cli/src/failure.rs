@@ -3,6 +3,7 @@
 use std::io;
 
 use kenning_indexer::IndexerError;
+use serde::{Deserialize, Serialize};
 
 /// The result of a command.
 pub type Result<T = Outcome> = std::result::Result<T, Failure>;
@@ -38,6 +39,27 @@ impl Outcome {
     }
 }
 
+/// A failure as another process tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The exit code.
+    pub code: u8,
+    /// One line of what is wrong.
+    pub message: String,
+    /// One line of what to do.
+    pub hint: Option<String>,
+}
+
+impl From<&Failure> for Told {
+    fn from(failure: &Failure) -> Self {
+        Told {
+            code: failure.code(),
+            message: failure.message(),
+            hint: failure.hint(),
+        }
+    }
+}
+
 /// A command could not be done.
 #[derive(Debug)]
 pub enum Failure {
@@ -49,6 +71,12 @@ pub enum Failure {
     NoModel { name: String },
     /// The command was not used as it is meant to be.
     Usage { message: String, hint: String },
+    /// A process that measured an encoder failed, and said so.
+    Measuring(Told),
+    /// A process that measured an encoder ended without a word.
+    MeasuringDied { model: String, status: String },
+    /// A process to measure an encoder in cannot be started.
+    MeasuringStart(io::Error),
     /// Standard output was closed: whoever reads has enough.
     OutputClosed,
     /// Standard input or output failed.
@@ -72,6 +100,7 @@ impl Failure {
             Failure::Indexer(IndexerError::NoSuchPath { .. } | IndexerError::NotIndexed { .. }) => {
                 2
             }
+            Failure::Measuring(told) => told.code,
             Failure::OutputClosed => 0,
             _ => 3,
         }
@@ -84,6 +113,15 @@ impl Failure {
             Failure::Dataset(error) => error.to_string(),
             Failure::NoModel { name } => format!("the model {name} is not on this machine"),
             Failure::Usage { message, .. } => message.clone(),
+            Failure::Measuring(told) => told.message.clone(),
+            Failure::MeasuringDied { model, status } => {
+                format!("the process that measured {model} ended with {status}")
+            }
+            Failure::MeasuringStart(error) => {
+                format!(
+                    "cannot start this program again to measure in a process of its own: {error}"
+                )
+            }
             Failure::OutputClosed => String::new(),
             Failure::Stream(error) => format!("standard input or output failed: {error}"),
         }
@@ -96,7 +134,11 @@ impl Failure {
             Failure::Dataset(error) => error.hint(),
             Failure::NoModel { name } => Some(format!("`kenning models pull {name}` fetches it")),
             Failure::Usage { hint, .. } => Some(hint.clone()),
-            Failure::OutputClosed | Failure::Stream(_) => None,
+            Failure::Measuring(told) => told.hint.clone(),
+            Failure::MeasuringDied { .. } => Some(
+                "memory may not suffice: `kenning models show` estimates how much it takes".into(),
+            ),
+            Failure::MeasuringStart(_) | Failure::OutputClosed | Failure::Stream(_) => None,
         }
     }
 }

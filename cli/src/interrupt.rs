@@ -1,4 +1,4 @@
-//! Ctrl-C: the first stops an index run in order, the second at once.
+//! Ctrl-C: the first stops an index run or a comparison in order, the second at once.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Once, OnceLock};
@@ -11,6 +11,8 @@ static DOING: AtomicU8 = AtomicU8::new(ENDABLE);
 const ENDABLE: u8 = 0;
 /// An index run: it is told to stop.
 const INDEXING: u8 = 1;
+/// A comparison: it is told to stop.
+const MEASURING: u8 = 3;
 /// Someone else answers Ctrl-C, as an editor that was started.
 const AWAY: u8 = 2;
 
@@ -28,6 +30,9 @@ fn install() {
             AWAY => {}
             INDEXING if !stop().swap(true, Ordering::Relaxed) => {
                 say("interrupted: finishing what was begun (once more to stop at once)");
+            }
+            MEASURING if !stop().swap(true, Ordering::Relaxed) => {
+                say("interrupted: showing what is measured so far (once more to stop at once)");
             }
             _ => std::process::exit(130),
         });
@@ -58,6 +63,12 @@ impl Drop for Meaning {
 pub fn indexing() -> (Meaning, Arc<AtomicBool>) {
     stop().store(false, Ordering::Relaxed);
     (Meaning::begin(INDEXING), Arc::clone(stop()))
+}
+
+/// The same for a comparison.
+pub fn measuring() -> (Meaning, Arc<AtomicBool>) {
+    stop().store(false, Ordering::Relaxed);
+    (Meaning::begin(MEASURING), Arc::clone(stop()))
 }
 
 /// Until it is dropped, Ctrl-C is left to whoever else gets it.

@@ -9,6 +9,7 @@ mod context;
 mod failure;
 mod graphs;
 mod interrupt;
+mod memory;
 mod progress;
 mod repl;
 mod show;
@@ -73,6 +74,7 @@ fn run(cli: Cli) -> failure::Result {
             )?;
             Ok(Outcome::Done)
         }
+        Some(Command::MeasureWorker(args)) => commands::compare::worker(global, &args),
         None if terminal::is_interactive() => commands::repl::run(global, &WhereArgs::default()),
         None => Err(Failure::usage(
             "there is no command, and this is no terminal for the interactive prompt",

@@ -1,5 +1,6 @@
 //! Progress on standard error: bars on a terminal, a line now and then in a pipe, nothing if quiet.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,7 +78,7 @@ pub struct Working(Option<ProgressBar>);
 
 impl Working {
     /// Shows `what` is being done.
-    pub fn new(quiet: bool, what: &'static str) -> Self {
+    pub fn new(quiet: bool, what: impl Into<Cow<'static, str>>) -> Self {
         let terminal = std::io::stderr().is_terminal() && !quiet;
         Working(terminal.then(|| {
             let spinner = bar("{spinner} {msg} {elapsed}");
@@ -91,6 +92,52 @@ impl Drop for Working {
     fn drop(&mut self) {
         if let Some(spinner) = &self.0 {
             spinner.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how many of a known number of things are done, until it is dropped.
+pub struct Counting {
+    bar: Option<ProgressBar>,
+    lines: bool,
+    what: String,
+    last_line: Instant,
+}
+
+impl Counting {
+    /// Shows that `what` is being done to `all` things.
+    pub fn new(quiet: bool, what: String, all: usize) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let counting = Counting {
+            bar: (terminal && !quiet).then(|| bar("{bar:24} {msg}: {pos} of {len}, {elapsed}")),
+            lines: !terminal && !quiet,
+            what,
+            last_line: Instant::now(),
+        };
+        if let Some(bar) = &counting.bar {
+            bar.set_length(all as u64);
+            bar.set_message(counting.what.clone());
+        } else if counting.lines {
+            say(&format!("{}: 0 of {all}", counting.what));
+        }
+        counting
+    }
+
+    /// Shows how far it is.
+    pub fn show(&mut self, done: usize, all: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+        } else if self.lines && self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            say(&format!("{}: {done} of {all}", self.what));
+        }
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }

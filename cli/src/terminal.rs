@@ -53,6 +53,14 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Takes away what a progress bar of a process that is gone has left on the line.
+pub fn clear_line() {
+    let terminal = console::Term::stderr();
+    if terminal.is_term() {
+        let _ = terminal.clear_line();
+    }
+}
+
 /// Says what went wrong and what to do.
 pub fn error(message: &str, hint: Option<&str>) {
     let colour = io::stderr().is_terminal() && wants_colour();

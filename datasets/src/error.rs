@@ -29,6 +29,14 @@ pub enum DatasetError {
         /// What stands there, cut if long, or what a parser said about it.
         found: String,
     },
+    /// The file of kept measurements is not what it should be.
+    #[error("{} holds no measurements of encoders: {found}", path.display())]
+    Measurements {
+        /// The file.
+        path: PathBuf,
+        /// What a parser said about it.
+        found: String,
+    },
     /// An id cannot be written to a TREC file, whose columns are separated by blanks.
     #[error("cannot write the id {id:?} to a TREC file: expected an id without blanks")]
     Id {
@@ -76,6 +84,9 @@ impl DatasetError {
                 "a collection is a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
                     .into(),
             ),
+            DatasetError::Measurements { .. } => {
+                Some("`kenning models compare` measures again and writes it anew".into())
+            }
             DatasetError::Id { .. } => {
                 Some("rename what bears it, in corpus and judgements".into())
             }

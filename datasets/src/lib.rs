@@ -4,12 +4,13 @@
 //! - [`trec`] writes and reads runs in the format that every evaluator knows.
 //! - [`metrics`] scores a run as `trec_eval` does.
 //! - [`experiment`] puts a collection to the engine.
-//! - [`speed`] measures an encoder.
+//! - [`speed`] measures an encoder, and [`measured`] keeps what was measured.
 //! - [`significance`] says whether one run is better than another or merely lucky.
 
 pub mod beir;
 mod error;
 pub mod experiment;
+pub mod measured;
 pub mod metrics;
 mod qrels;
 pub mod significance;

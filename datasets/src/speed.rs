@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use kenning::encoder::{Encoder, Role};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Speed of an encoder, with all of its threads.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// Tokens of passages embedded in a second, tokenising included.
     pub tokens_per_second: f64,

@@ -173,10 +173,14 @@ fn offsets_lie_on_character_borders_in_order() {
 #[test]
 fn a_long_line_is_tokenised_in_linear_time() {
     let encoder = open("bert", 1);
+    // The best of several: a pause of the machine counts for nothing.
     let time = |text: &str| -> (Tokens, Duration) {
-        let start = Instant::now();
-        let tokens = encoder.tokenize(text).unwrap();
-        (tokens, start.elapsed())
+        let run = |_| {
+            let start = Instant::now();
+            let tokens = encoder.tokenize(text).unwrap();
+            (tokens, start.elapsed())
+        };
+        (0..5).map(run).min_by_key(|(_, time)| *time).unwrap()
     };
     for (word, tokens_each) in [("search ", 1), ("x", 0), ("日", 1)] {
         let (_, short) = time(&word.repeat(20_000));

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kenning::encoder::{Device, Precision};
 
-pub use models::{InspectArgs, InspectCommand, ModelsArgs, ModelsCommand};
+pub use models::{
+    ConstraintArg, InspectArgs, InspectCommand, MeasureArgs, ModelsArgs, ModelsCommand,
+};
 
 /// Files larger than so many megabytes are passed over unless the command line says otherwise.
 const MAX_FILE_MB: u64 = 64;
@@ -145,6 +147,9 @@ pub enum Command {
     /// Read one file for the indexer; started by it, with limits on time and memory
     #[command(hide = true, name = "extract-worker")]
     ExtractWorker,
+    /// Measure one encoder for `models compare`; started by it, so that memory is that of one encoder
+    #[command(hide = true, name = "measure-worker")]
+    MeasureWorker(MeasureArgs),
 }
 
 /// Where the index is.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use kenning::models::known::Constraint;
 
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
@@ -38,7 +39,16 @@ pub enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Everything that decides an encoder's vectors
+    /// Candidates for a purpose, with reasons
+    Recommend {
+        /// What the choice has to respect; several hold together
+        #[arg(long = "constraint", required = true, value_enum, value_name = "WHAT")]
+        constraints: Vec<ConstraintArg>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everything that decides an encoder's vectors, and the memory it takes
     Show {
         /// A name or a folder
         name: String,
@@ -46,6 +56,42 @@ pub enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What a choice of an encoder has to respect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConstraintArg {
+    /// A slow machine, or much to embed
+    LimitedCompute,
+    /// Little memory
+    LimitedMemory,
+    /// The best ranking that is published
+    BestQuality,
+    /// Documents in other languages than English
+    Multilingual,
+    /// Passages of thousands of tokens
+    LongDocuments,
+}
+
+impl From<ConstraintArg> for Constraint {
+    fn from(constraint: ConstraintArg) -> Self {
+        match constraint {
+            ConstraintArg::LimitedCompute => Constraint::LimitedCompute,
+            ConstraintArg::LimitedMemory => Constraint::LimitedMemory,
+            ConstraintArg::BestQuality => Constraint::BestQuality,
+            ConstraintArg::Multilingual => Constraint::Multilingual,
+            ConstraintArg::LongDocuments => Constraint::LongDocuments,
+        }
+    }
+}
+
+/// What a measuring process is told.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// As `models compare` takes it
+    pub name: String,
+    #[arg(long, value_name = "DIR")]
+    pub on: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ pub mod index;
 pub mod inspect;
 pub mod models;
 pub mod optimize;
+pub mod recommend;
 pub mod remove;
 pub mod repl;
 pub mod search;

@@ -2,12 +2,14 @@
 
 use kenning::encoder::Stage;
 use kenning::models::{DEFAULT_MODEL, ModelInfo, ModelStore, inspect};
+use kenning_datasets::measured::Measurement;
+use serde::Serialize;
 
-use super::compare;
+use super::{compare, recommend};
 use crate::args::{Global, ModelsArgs, ModelsCommand};
 use crate::context;
 use crate::failure::{Failure, Outcome, Result};
-use crate::progress::bytes;
+use crate::progress::{bytes, counted};
 use crate::terminal::{one_line, print, say};
 
 pub fn run(global: &Global, args: &ModelsArgs) -> Result {
@@ -17,6 +19,9 @@ pub fn run(global: &Global, args: &ModelsArgs) -> Result {
         ModelsCommand::Pull { name, json } => pull(global, &store, name, *json),
         ModelsCommand::Compare { names, on, json } => {
             compare::run(global, names, on.as_deref(), *json)
+        }
+        ModelsCommand::Recommend { constraints, json } => {
+            recommend::run(&store, constraints, *json)
         }
         ModelsCommand::Show { name, json } => show(&store, name, *json),
     }
@@ -77,20 +82,37 @@ fn show(store: &ModelStore, name: &str, json: bool) -> Result {
         });
     };
     let info = inspect(&folder)?;
+    let measured = recommend::measured(store);
+    let measured = measured.of(&info.fingerprint);
     if json {
-        return print_json(&info);
+        return print_json(&Shown {
+            memory_bytes: measured.and_then(|row| row.memory_bytes),
+            measured,
+            info: &info,
+        });
     }
-    print(&text(&info))?;
+    print(&text(&info, measured))?;
     Ok(Outcome::Done)
 }
 
-fn print_json(value: &impl serde::Serialize) -> Result {
+/// What is known of a model.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    info: &'a ModelInfo,
+    /// The memory that it took, if that was measured.
+    memory_bytes: Option<u64>,
+    /// The latest measurement, if there is one.
+    measured: Option<&'a Measurement>,
+}
+
+fn print_json(value: &impl Serialize) -> Result {
     let text = serde_json::to_string(value).map_err(std::io::Error::other)?;
     print(&format!("{text}\n"))?;
     Ok(Outcome::Done)
 }
 
-fn text(info: &ModelInfo) -> String {
+fn text(info: &ModelInfo, measured: Option<&Measurement>) -> String {
     let spec = &info.spec;
     let prompt = |text: &str| match text {
         "" => "none".to_owned(),
@@ -108,6 +130,7 @@ fn text(info: &ModelInfo) -> String {
          prompts       query {}, passage {}\n\
          parameters    {:.1} million\n\
          size          {}\n\
+         memory        {}\n\
          weights       sha256 {}\n\
          fingerprint   {}\n",
         one_line(&spec.model),
@@ -122,9 +145,26 @@ fn text(info: &ModelInfo) -> String {
         prompt(&spec.passage_prompt),
         info.parameters as f64 / 1e6,
         bytes(info.bytes),
+        memory(info, measured),
         spec.weights_sha256,
         info.fingerprint,
     )
+}
+
+/// The memory that a model takes, and how that is known.
+fn memory(info: &ModelInfo, measured: Option<&Measurement>) -> String {
+    match measured.and_then(|row| Some((row, row.memory_bytes?))) {
+        Some((row, taken)) => format!(
+            "{}, measured on {} with {}",
+            bytes(taken),
+            one_line(row.date.get(..10).unwrap_or(&row.date)),
+            counted(row.threads as u64, "thread")
+        ),
+        None => format!(
+            "about {}, an estimate; `kenning models compare` measures it",
+            bytes(info.memory_estimate_bytes)
+        ),
+    }
 }
 
 /// What follows pooling, in words.

@@ -145,60 +145,6 @@ fn completions_are_scripts() {
 }
 
 #[test]
-fn models_are_listed_and_shown() {
-    let bench = Bench::empty();
-    let empty = bench.run(&["models", "list"]);
-    assert!(
-        empty.code == 0 && empty.out.is_empty() && empty.talk.contains("hint: "),
-        "{empty:?}"
-    );
-    assert_eq!(
-        bench.run(&["models", "list", "--json"]).json(),
-        serde_json::json!([])
-    );
-    let cached = bench.home().join(".cache/kenning/models/tiny/bert");
-    copy(&model(), &cached);
-    let listed = bench.run(&["models", "list", "--json"]).json();
-    assert_eq!(listed[0]["name"], "tiny/bert");
-    assert_eq!(listed[0]["problem"], serde_json::Value::Null);
-    assert!(bench.run(&["models", "list"]).out.starts_with("tiny/bert "));
-    let shown = bench.run(&["models", "show", "tiny/bert", "--json"]).json();
-    assert_eq!(
-        (&shown["dimension"], &shown["architecture"]),
-        (&32.into(), &"bert".into())
-    );
-    let text = bench.run(&["models", "show", "tiny/bert"]).out;
-    assert!(
-        text.contains("dimensions    32") && text.contains("pooling       mean"),
-        "{text}"
-    );
-    let pulled = bench.run(&["models", "pull", "tiny/bert"]);
-    assert_eq!(
-        pulled.out.trim_end(),
-        cached.to_str().unwrap(),
-        "{pulled:?}"
-    );
-    bench
-        .run(&["models", "show", "tiny/other"])
-        .assert_error(3, "tiny/other");
-    bench
-        .run(&["models", "pull", "tiny/other"])
-        .assert_error(3, "tiny/other");
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(std::fs::copy(entry.path(), target).unwrap()),
-        }
-    }
-}
-
-#[test]
 fn numbers_that_make_no_sense_are_wrong_usage() {
     let bench = three();
     for arguments in [
@@ -255,35 +201,6 @@ fn tokens_are_shown_for_each_model() {
         .collect();
     assert_eq!(joined, "searchit");
     assert_eq!(tokens.last().unwrap()["bytes"][1], 9);
-}
-
-#[test]
-fn models_are_compared_side_by_side() {
-    let bench = Bench::empty();
-    let model = model();
-    let model = model.to_str().unwrap();
-    let cls = format!("{model}@cls");
-    let done = bench.run(&["models", "compare", "--json", model, &cls]);
-    assert_eq!(done.code, 0, "{done:?}");
-    let rows = done.json();
-    assert_eq!(rows.as_array().unwrap().len(), 2);
-    for (row, pooling) in rows.as_array().unwrap().iter().zip(["mean", "cls"]) {
-        assert_eq!(
-            (row["pooling"].as_str(), row["dimension"].as_u64()),
-            (Some(pooling), Some(32))
-        );
-        assert!(row["tokens_per_second"].as_f64().unwrap() > 0.0);
-        assert!(row["parameters"].as_u64().unwrap() > 1_000);
-    }
-    let mixed = bench.run(&["models", "compare", "no/such", model]);
-    assert_eq!(mixed.code, 3, "{mixed:?}");
-    assert!(
-        mixed.out.lines().count() == 2 && mixed.talk.contains("no/such"),
-        "{mixed:?}"
-    );
-    bench
-        .run(&["models", "compare", &format!("{model}@best")])
-        .assert_error(2, "best");
 }
 
 #[test]

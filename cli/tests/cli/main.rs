@@ -5,6 +5,7 @@
 mod bench;
 mod commands;
 mod indexing;
+mod models;
 mod output;
 mod repl;
 mod searching;

@@ -59,6 +59,12 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
     }
 }
 
+/// Whether models of this `model_type` can be computed.
+#[cfg(test)]
+pub(crate) fn is_supported(model_type: &str) -> bool {
+    FAMILIES.iter().any(|(name, _)| *name == model_type)
+}
+
 /// Whether the layout and the family of the model in `folder` are supported, without a look at its weights.
 pub(crate) fn check(folder: &Path) -> Result<()> {
     let path = Layout::read(folder)?.transformer.join("config.json");

@@ -37,6 +37,8 @@ pub use spec::{EncoderOptions, EncoderSpec, Pooling, Poolings, Precision, Role, 
 pub use tokenizer::Tokens;
 
 pub(crate) use architecture::check;
+#[cfg(test)]
+pub(crate) use architecture::is_supported;
 pub(crate) use config::{read_json, transformer_folder};
 #[cfg(feature = "hub")]
 pub(crate) use weights::hex;

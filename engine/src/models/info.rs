@@ -21,6 +21,9 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Bytes of its files.
     pub bytes: u64,
+    /// Most memory that it takes, in bytes, while it loads and works: an estimate, which
+    /// `kenning models compare` replaces by a measurement.
+    pub memory_estimate_bytes: u64,
     /// What decides its vectors: architecture, dimension, token limit, pooling, prompts, hashes.
     #[serde(flatten)]
     pub spec: EncoderSpec,
@@ -47,18 +50,31 @@ pub fn inspect(folder: &Path) -> Result<ModelInfo> {
         threads: Some(1),
         ..EncoderOptions::default()
     };
-    let spec = Encoder::open(folder, &options)?.spec().clone();
-    let mut parameters = 0;
-    for file in weight_files(&encoder::transformer_folder(folder)?)? {
-        parameters += parameters_in(&file)?;
-    }
+    let encoder = Encoder::open(folder, &options)?;
+    let spec = encoder.spec().clone();
+    let parameters = parameters(folder)?;
     Ok(ModelInfo {
         folder: folder.to_owned(),
         parameters,
         bytes: bytes_in(folder),
+        memory_estimate_bytes: memory_estimate(encoder.weight_bytes(), parameters),
         fingerprint: spec.fingerprint(),
         spec,
     })
+}
+
+/// How many numbers the weights of the model in `folder` hold, from the headers of their files alone.
+pub fn parameters(folder: &Path) -> Result<u64> {
+    let files = weight_files(&encoder::transformer_folder(folder)?)?;
+    files.iter().map(|file| parameters_in(file)).sum()
+}
+
+/// An estimate of the most memory that a model takes, in bytes: its files and the weights made of them in
+/// f32, four bytes each, are there together while it loads, and a working set for the tokenizer and the
+/// batches.
+fn memory_estimate(weight_bytes: u64, parameters: u64) -> u64 {
+    const WORKING_SET: u64 = 64 << 20;
+    weight_bytes + 4 * parameters + WORKING_SET
 }
 
 impl ModelStore {

@@ -4,13 +4,15 @@
 //! asks the hub and, for the few models that are packaged so, the Python package registry. It never takes
 //! another model instead. Reading path: `name` (what a model may be called), `store` (where it looks, in
 //! order), `files` (what a model consists of), `staging` (how a folder appears whole or not at all), `hub`,
-//! `packages` with `pip` and `unpack` (where models come from), `info` (what a folder holds), `error`.
+//! `packages` with `pip` and `unpack` (where models come from), `info` (what a folder holds), `known` (what is
+//! published of well-known models), `error`.
 
 mod error;
 mod files;
 #[cfg(feature = "hub")]
 mod hub;
 mod info;
+pub mod known;
 mod name;
 #[cfg(feature = "hub")]
 mod packages;
@@ -26,7 +28,7 @@ mod tests;
 mod unpack;
 
 pub use error::{Attempt, FetchError, Place};
-pub use info::{Installed, ModelInfo, inspect};
+pub use info::{Installed, ModelInfo, inspect, parameters};
 pub use settings::{Packaged, Secret};
 pub use store::ModelStore;
 
