@@ -37,6 +37,27 @@ fn embed_prints_one_object_a_line() {
     assert_eq!(alone.out.lines().next(), done.out.lines().next());
 }
 
+/// The program under test is built without GPUs: it says so, and never computes elsewhere in silence.
+#[test]
+fn a_device_that_is_not_there_is_refused_by_name() {
+    let bench = Bench::empty();
+    let model = model();
+    let embed = ["embed", "--model", model.to_str().unwrap(), "--device"];
+    for device in ["cuda", "metal"] {
+        let done = bench.feed(&[&embed[..], &[device]].concat(), "search\n");
+        done.assert_error(3, device);
+    }
+    let vectors = |device| {
+        bench
+            .feed(&[&embed[..], &[device]].concat(), "search\n")
+            .out
+    };
+    assert!(vectors("cpu").contains("embedding"));
+    assert_eq!(vectors("auto"), vectors("cpu"));
+    let done = bench.feed(&[&embed[..], &["abacus"]].concat(), "search\n");
+    assert!(done.code == 2 && done.talk.contains("abacus"), "{done:?}");
+}
+
 #[test]
 fn similar_finds_others_and_names_what_is_not_there() {
     let bench = three();
