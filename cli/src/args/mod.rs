@@ -76,10 +76,12 @@ impl Global {
 /// How the encoder computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionArg {
-    /// The best that is fast on this machine; today f32
+    /// int8 where model and processor make it quick, else f32
     Auto,
-    /// 32-bit floating point
+    /// 32-bit floating point: the reference
     F32,
+    /// Products in whole numbers of 8 bits
+    Int8,
 }
 
 impl From<PrecisionArg> for Option<Precision> {
@@ -87,6 +89,7 @@ impl From<PrecisionArg> for Option<Precision> {
         match precision {
             PrecisionArg::Auto => None,
             PrecisionArg::F32 => Some(Precision::F32),
+            PrecisionArg::Int8 => Some(Precision::Int8),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use candle_core::Tensor;
 use serde_json::Value;
 
-use super::ModelError;
 use super::config::{Layout, read_json};
 use super::families::FAMILIES;
 use super::weights::Weights;
+use super::{ModelError, Precision};
 use crate::Result;
 
 /// What the families have in common.
@@ -38,6 +38,8 @@ pub(super) struct Shape {
     pub positions: usize,
     /// How many types of tokens are told apart; 0 where types are ignored.
     pub types: usize,
+    /// How the CPU can compute it.
+    pub precisions: &'static [Precision],
 }
 
 /// Reads the settings of a family.

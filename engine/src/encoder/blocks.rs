@@ -7,6 +7,7 @@ use std::ops::Range;
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 
+use super::Precision;
 use super::activation::Activation;
 
 /// The linear map `name`, with a bias or without.
@@ -306,6 +307,8 @@ pub(super) struct LayerSizes {
     pub intermediate: usize,
     pub activation: Activation,
     pub epsilon: f64,
+    /// How layers on the CPU multiply.
+    pub precision: Precision,
 }
 
 /// The names of a layer's tensors.

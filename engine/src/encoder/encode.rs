@@ -8,7 +8,7 @@ use super::config::Layout;
 use super::pooling::{normalise, pool};
 use super::stages::Stages;
 use super::transformer::{Sequence, Transformer, TransformerOptions};
-use super::{Device, EncoderOptions, EncoderSpec, ModelError, Precision, Role, Tokens};
+use super::{Device, EncoderOptions, EncoderSpec, ModelError, Role, Tokens};
 use crate::Result;
 use crate::models::{ModelStore, Progress};
 
@@ -79,6 +79,7 @@ impl Encoder {
             threads: options.threads,
             max_tokens: options.max_tokens,
             device: options.device,
+            precision: options.precision,
         };
         let (transformer, _) = Transformer::open(name, layout, how)?;
         let shape = &transformer.shape;
@@ -111,7 +112,7 @@ impl Encoder {
             passage_prompt: passage_text,
             weights_sha256: transformer.weights_sha256.clone(),
             tokenizer_sha256: transformer.tokenizer.sha256.clone(),
-            precision: options.precision.unwrap_or(Precision::F32),
+            precision: transformer.precision,
         };
         Ok(Encoder {
             passage_prompt: transformer.tokenizer.ids(&spec.passage_prompt)?,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Device;
+use super::{Device, Precision};
 use crate::models::{Attempt, FetchError};
 
 /// A model could not be found, fetched, loaded or run.
@@ -172,6 +172,16 @@ pub enum ModelError {
         /// How many there are.
         most: usize,
     },
+    /// A precision was asked for that is not written for the model, or for the device.
+    #[error("{model} cannot be computed in {} on {}", asked.name(), device.name())]
+    Precision {
+        /// The model.
+        model: String,
+        /// The precision.
+        asked: Precision,
+        /// What would compute.
+        device: Device,
+    },
     /// The device that was asked for cannot be used.
     #[error("cannot compute on {}: {reason}", device.name())]
     Device {
@@ -219,6 +229,7 @@ impl ModelError {
             InputTooLong { .. } => "cut the text into shorter pieces",
             TokenLimit { .. } => "ask for a limit in that range, or leave it to the model",
             Dimensions { .. } => "ask for 1 to as many, or leave it to the model",
+            Precision { .. } => "use --precision f32, or leave it to Kenning",
             Device { .. } => {
                 "use --device cpu, or build Kenning with that feature on a machine that has it"
             }

@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Linear, VarBuilder};
 
 use super::blocks::{Attention, LayerNames, LayerNorm, LayerSizes, PostNorm, Scores, window};
-use super::cpu;
+use super::{Precision, cpu};
 
 /// A layer of the Transformer's encoder, as BERT has it.
 pub(super) enum Layer {
@@ -23,7 +23,11 @@ impl Layer {
         let attention = Attention::load(tensors, names.attention, sizes)?;
         let rest = PostNorm::load(tensors, names, sizes)?;
         if tensors.device().is_cpu() && cpu::is_computed(sizes.activation) {
-            return Ok(Layer::Cpu(Box::new(on_cpu(&attention, &rest)?)));
+            let format = match sizes.precision {
+                Precision::F32 => cpu::Format::Full,
+                Precision::Int8 => cpu::Format::Bytes,
+            };
+            return Ok(Layer::Cpu(Box::new(on_cpu(&attention, &rest, format)?)));
         }
         Ok(Layer::Tensors { attention, rest })
     }
@@ -53,7 +57,7 @@ impl Layer {
 }
 
 /// The tensors of a layer as [`cpu`] wants them.
-fn on_cpu(attention: &Attention, rest: &PostNorm) -> Result<cpu::Layer> {
+fn on_cpu(attention: &Attention, rest: &PostNorm, format: cpu::Format) -> Result<cpu::Layer> {
     let machine = cpu::Machine::new();
     let numbers = |tensor: &Tensor| -> Result<Vec<f32>> { tensor.flatten_all()?.to_vec1() };
     let bias = |map: &Linear| match map.bias() {
@@ -61,11 +65,8 @@ fn on_cpu(attention: &Attention, rest: &PostNorm) -> Result<cpu::Layer> {
         None => Ok(vec![0.0; map.weight().dim(0)?]),
     };
     let linear = |map: &Linear| -> Result<cpu::Linear> {
-        Ok(cpu::Linear::new(
-            machine,
-            &numbers(map.weight())?,
-            bias(map)?,
-        ))
+        let weights = numbers(map.weight())?;
+        Ok(cpu::Linear::new(machine, format, &weights, bias(map)?))
     };
     let norm = |norm: &LayerNorm| -> Result<cpu::LayerNorm> {
         Ok(cpu::LayerNorm {
@@ -85,7 +86,7 @@ fn on_cpu(attention: &Attention, rest: &PostNorm) -> Result<cpu::Layer> {
         heads: attention.heads,
         scale: attention.scale as f32,
         activation: rest.activation,
-        qkv: cpu::Linear::new(machine, &weights, biases),
+        qkv: cpu::Linear::new(machine, format, &weights, biases),
         attention_out: linear(&rest.output)?,
         attention_norm: norm(&rest.output_norm)?,
         up: linear(&rest.up)?,
@@ -128,25 +129,39 @@ mod tests {
         VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
     }
 
+    fn sizes(width: usize, heads: usize, activation: Activation) -> LayerSizes {
+        LayerSizes {
+            width,
+            heads,
+            intermediate: INTERMEDIATE,
+            activation,
+            epsilon: 1e-12,
+            precision: Precision::F32,
+        }
+    }
+
+    fn reference(tensors: &VarBuilder<'_>, sizes: &LayerSizes) -> Layer {
+        Layer::Tensors {
+            attention: Attention::load(tensors, BERT_NAMES.attention, sizes).unwrap(),
+            rest: PostNorm::load(tensors, &BERT_NAMES, sizes).unwrap(),
+        }
+    }
+
+    fn run(layer: &Layer, x: &Tensor, scores: &Scores<'_>) -> Vec<f32> {
+        let y = layer.forward(x, scores).unwrap();
+        y.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
     #[test]
     fn the_cpu_computes_what_the_tensors_do() {
         use Activation::*;
         for (width, heads) in [(24, 3), (32, 1), (96, 2)] {
             let tensors = weights(width);
             for activation in [Gelu, GeluTanh, GeluSigmoid, Silu, Relu] {
-                let sizes = LayerSizes {
-                    width,
-                    heads,
-                    intermediate: INTERMEDIATE,
-                    activation,
-                    epsilon: 1e-12,
-                };
+                let sizes = sizes(width, heads, activation);
                 let quick = Layer::load(&tensors, &BERT_NAMES, &sizes).unwrap();
                 assert!(matches!(quick, Layer::Cpu(_)));
-                let reference = Layer::Tensors {
-                    attention: Attention::load(&tensors, BERT_NAMES.attention, &sizes).unwrap(),
-                    rest: PostNorm::load(&tensors, &BERT_NAMES, &sizes).unwrap(),
-                };
+                let reference = reference(&tensors, &sizes);
                 for (texts, length) in [(1, 1), (1, 13), (3, 40)] {
                     let shape = (texts, length, width);
                     let x = Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap();
@@ -155,15 +170,39 @@ mod tests {
                     let part =
                         |rows: std::ops::Range<usize>| bias.narrow(2, rows.start, rows.len());
                     for scores in [Scores::Plain, Scores::Window(4), Scores::Biased(&part)] {
-                        let run = |layer: &Layer| {
-                            let y = layer.forward(&x, &scores).unwrap();
-                            y.flatten_all().unwrap().to_vec1::<f32>().unwrap()
-                        };
-                        for (a, b) in run(&quick).iter().zip(run(&reference)) {
+                        let expected = run(&reference, &x, &scores);
+                        for (a, b) in run(&quick, &x, &scores).iter().zip(expected) {
                             assert!((a - b).abs() < 2e-5, "{activation:?} {length}: {a} {b}");
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Random numbers are the hardest to quantise: none stands out, and none is small.
+    #[test]
+    fn bytes_come_close_to_the_tensors() {
+        for (width, heads) in [(24, 3), (96, 2), (320, 5)] {
+            let tensors = weights(width);
+            for activation in [Activation::Gelu, Activation::Relu] {
+                let sizes = sizes(width, heads, activation);
+                let bytes = LayerSizes {
+                    precision: Precision::Int8,
+                    ..sizes
+                };
+                let bytes = Layer::load(&tensors, &BERT_NAMES, &bytes).unwrap();
+                let reference = reference(&tensors, &sizes);
+                let x = Tensor::randn(0f32, 1.0, (2, 31, width), &Device::Cpu).unwrap();
+                let found = run(&bytes, &x, &Scores::Plain);
+                let expected = run(&reference, &x, &Scores::Plain);
+                let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+                let apart = norm(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
+                let share = apart / norm(&mut expected.iter().copied());
+                assert!(
+                    share > 0.0 && share < 0.04,
+                    "{width} {activation:?}: {share}"
+                );
             }
         }
     }

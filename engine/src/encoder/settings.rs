@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::ModelError;
 use super::activation::{self, Activation};
 use super::blocks::LayerSizes;
+use super::{ModelError, Precision, cpu};
 use crate::Result;
 
 /// The settings in a `config.json`, read with checks.
@@ -82,6 +82,7 @@ impl Settings<'_> {
             )?,
             types: self.count("type_vocab_size", absent.types, limits::TYPES)?,
             epsilon: self.epsilon("layer_norm_eps", absent.epsilon)?,
+            precision: absent.precision,
         };
         self.divides(
             "num_attention_heads",
@@ -214,6 +215,8 @@ pub(super) struct Sizes {
     pub positions: usize,
     pub types: usize,
     pub epsilon: f64,
+    /// How layers on the CPU multiply; not a setting of the model.
+    pub precision: Precision,
 }
 
 impl Sizes {
@@ -225,6 +228,21 @@ impl Sizes {
             intermediate: self.intermediate,
             activation: self.activation,
             epsilon: self.epsilon,
+            precision: self.precision,
+        }
+    }
+
+    /// The same for weights that are wanted in this precision.
+    pub fn in_precision(self, precision: Precision) -> Sizes {
+        Sizes { precision, ..self }
+    }
+
+    /// The precisions in which layers of BERT's shape can be computed.
+    pub fn precisions(&self) -> &'static [Precision] {
+        if cpu::is_computed(self.activation) {
+            &[Precision::F32, Precision::Int8]
+        } else {
+            &[Precision::F32]
         }
     }
 

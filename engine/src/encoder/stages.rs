@@ -11,7 +11,7 @@ use super::config::{StagePlace, read_json};
 use super::pooling::normalise;
 use super::settings::{Settings, limits};
 use super::weights::Weights;
-use super::{Activation, Stage};
+use super::{Activation, Precision, Stage};
 use crate::Result;
 
 /// The stages of a model, loaded.
@@ -100,7 +100,7 @@ fn dense(folder: &Path, dimension: &mut usize) -> Result<(Loaded, Stage)> {
     let to = settings.size("out_features", 0, limits::DIMENSION)?;
     let bias = settings.flag("bias", true)?;
     let activation = function(&settings)?;
-    let weights = Weights::open(folder, Device::Cpu)?;
+    let weights = Weights::open(folder, Device::Cpu, Precision::F32)?;
     let map = weights.load("linear.weight", |tensors| {
         linear(&tensors, "linear", from, to, bias)
     })?;

@@ -12,7 +12,7 @@ use super::config::{Layout, read_json};
 use super::device;
 use super::tokenizer::{PairFrame, TextTokenizer};
 use super::weights::Weights;
-use super::{Device, ModelError};
+use super::{Device, ModelError, Precision, cpu};
 use crate::Result;
 
 /// What a model reads at once.
@@ -41,6 +41,8 @@ pub(super) struct TransformerOptions {
     /// A token limit other than the model's own.
     pub max_tokens: Option<usize>,
     pub device: Device,
+    /// How the processor computes; the best for the model and the machine.
+    pub precision: Option<Precision>,
 }
 
 /// A transformer with its tokenizer and the threads that run it.
@@ -50,6 +52,8 @@ pub(super) struct Transformer {
     pub shape: Shape,
     /// Longest input in tokens, special ones included.
     pub limit: usize,
+    /// How it computes.
+    pub precision: Precision,
     /// Size of the weights on disk.
     pub weight_bytes: u64,
     /// Their hash, see [`Weights::sha256`].
@@ -71,7 +75,8 @@ impl Transformer {
         let config_path = folder.join("config.json");
         let (shape, load) = architecture::read(&config_path, &read_json(&config_path)?)?;
         let device = options.device.open()?;
-        let weights = Weights::open(folder, device.clone())?;
+        let precision = precision(name, options.precision, &shape, &device)?;
+        let weights = Weights::open(folder, device.clone(), precision)?;
         let (hash, tokenizer, network) = thread::scope(|scope| {
             let hash = scope.spawn(|| weights.sha256());
             let tokenizer = scope.spawn(|| TextTokenizer::open(folder, name, layout.lowercase));
@@ -90,6 +95,7 @@ impl Transformer {
                 &tokenizer,
             )?,
             shape,
+            precision,
             weight_bytes: weights.bytes(),
             weights_sha256: hash,
             tokenizer,
@@ -247,4 +253,33 @@ fn limit(
         most,
     }
     .into())
+}
+
+/// Narrower models are quick as they are, and the errors of few numbers even out less.
+const NARROW: usize = 256;
+
+/// The precision that was asked for, else the best that is quick on this machine.
+fn precision(
+    model: &str,
+    asked: Option<Precision>,
+    shape: &Shape,
+    device: &candle_core::Device,
+) -> Result<Precision> {
+    let supported = if device.is_cpu() {
+        shape.precisions
+    } else {
+        &[Precision::F32]
+    };
+    let quick = cpu::Machine::is_quick_with_bytes() && shape.dimension >= NARROW;
+    match asked {
+        Some(asked) if supported.contains(&asked) => Ok(asked),
+        Some(asked) => Err(ModelError::Precision {
+            model: model.to_owned(),
+            asked,
+            device: device::of(device),
+        }
+        .into()),
+        None if quick && supported.contains(&Precision::Int8) => Ok(Precision::Int8),
+        None => Ok(Precision::F32),
+    }
 }

@@ -11,7 +11,7 @@ use candle_nn::var_builder::SimpleBackend;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::{ModelError, read_json};
+use super::{ModelError, Precision, read_json};
 use crate::{Error, Result};
 
 /// The bytes of a model's weights.
@@ -19,6 +19,8 @@ pub(super) struct Weights {
     files: Vec<(PathBuf, Vec<u8>)>,
     /// Where tensors are built.
     device: Device,
+    /// How the model will be computed.
+    pub precision: Precision,
 }
 
 /// Lower-case hex.
@@ -81,7 +83,7 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 impl Weights {
     /// Reads the weights in `folder`, for tensors on `device`.
-    pub fn open(folder: &Path, device: Device) -> Result<Weights> {
+    pub fn open(folder: &Path, device: Device, precision: Precision) -> Result<Weights> {
         let files = weight_files(folder)?
             .into_iter()
             .map(|path| match fs::read(&path) {
@@ -89,7 +91,11 @@ impl Weights {
                 Err(source) => Err(Error::io("read", &path, source)),
             })
             .collect::<Result<_>>()?;
-        Ok(Weights { files, device })
+        Ok(Weights {
+            files,
+            device,
+            precision,
+        })
     }
 
     /// Size of the files in bytes.

@@ -1,5 +1,6 @@
 //! The measuring process, seen from the comparison.
 
+use clap::ValueEnum;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::worker::{Measured, Said};
-use crate::args::{Global, PrecisionArg};
+use crate::args::Global;
 use crate::failure::{Failure, Result};
 use crate::terminal::clear_line;
 
@@ -77,13 +78,15 @@ fn hear(said: &str) -> Result<Heard> {
 fn start(global: &Global, name: &str, on: Option<&Path>) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("measure-worker");
-    let precision = match global.precision {
-        PrecisionArg::Auto => "auto",
-        PrecisionArg::F32 => "f32",
+    let named = |value: Option<clap::builder::PossibleValue>| {
+        value.map(|value| value.get_name().to_owned())
     };
-    command.args(["--precision", precision]);
+    let precision = named(global.precision.to_possible_value());
+    let device = named(global.device.to_possible_value());
     // With `=`, so that a text that begins with a dash is a text.
     for (flag, value) in [
+        ("--precision", precision),
+        ("--device", device),
         ("--query-prompt", global.query_prompt.clone()),
         ("--passage-prompt", global.passage_prompt.clone()),
         ("--dimensions", global.dimensions.map(|n| n.to_string())),

@@ -4,6 +4,7 @@
 //! same code is compiled for the instruction sets of several generations of processors.
 
 use super::super::activation::Activation;
+use super::codes::{self, Encode, Range};
 
 /// Functions compiled for one instruction set.
 #[derive(Clone, Copy)]
@@ -12,15 +13,15 @@ pub struct Elementwise {
     pub activate: fn(Activation, &mut [f32]),
     /// eˣ of every number, divided by their sum.
     pub softmax: fn(&mut [f32]),
-    /// Adds bias and residual to a row and normalises it: mean 0, variance 1, then weight and bias.
+    /// Adds the residual to a row and normalises it: mean 0, variance 1, then weight and bias.
     pub add_and_normalise: fn(&mut [f32], AddAndNormalise<'_>),
+    /// Writes a group of numbers as codes.
+    pub encode: Encode,
 }
 
 /// What a layer norm adds before and after.
 #[derive(Clone, Copy)]
 pub struct AddAndNormalise<'a> {
-    /// Bias of the linear layer before it; empty for none.
-    pub bias: &'a [f32],
     /// What goes round that layer.
     pub residual: &'a [f32],
     pub weight: &'a [f32],
@@ -153,11 +154,6 @@ fn softmax(numbers: &mut [f32]) {
 
 #[inline(always)]
 fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
-    if !with.bias.is_empty() {
-        for (x, bias) in row.iter_mut().zip(with.bias) {
-            *x += bias;
-        }
-    }
     for (x, residual) in row.iter_mut().zip(with.residual) {
         *x += residual;
     }
@@ -177,7 +173,7 @@ fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
 macro_rules! compiled_for {
     ($name:ident $(, $features:literal)?) => {
         pub mod $name {
-            use super::{Activation, AddAndNormalise, Elementwise};
+            use super::{Activation, AddAndNormalise, Elementwise, Range};
 
             $(#[target_feature(enable = $features)])?
             fn activate(activation: Activation, numbers: &mut [f32]) {
@@ -194,6 +190,11 @@ macro_rules! compiled_for {
                 super::add_and_normalise(row, with);
             }
 
+            $(#[target_feature(enable = $features)])?
+            fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
+                super::codes::encode(numbers, codes)
+            }
+
             pub const FUNCTIONS: Elementwise = Elementwise {
                 // SAFETY: only handed out where the processor has these instructions.
                 activate: |activation, numbers| unsafe { activate(activation, numbers) },
@@ -201,6 +202,8 @@ macro_rules! compiled_for {
                 softmax: |numbers| unsafe { softmax(numbers) },
                 // SAFETY: as above.
                 add_and_normalise: |row, with| unsafe { add_and_normalise(row, with) },
+                // SAFETY: as above.
+                encode: |numbers, codes| unsafe { encode(numbers, codes) },
             };
         }
     };
@@ -208,7 +211,10 @@ macro_rules! compiled_for {
 
 #[allow(unused_unsafe)]
 mod sets {
-    use super::{Activation, AddAndNormalise, Elementwise, activate, add_and_normalise, softmax};
+    use super::{
+        Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, codes,
+        softmax,
+    };
 
     compiled_for!(portable);
     #[cfg(target_arch = "x86_64")]
@@ -284,7 +290,6 @@ mod tests {
         let run = |functions: Elementwise| {
             let mut normalised = numbers.clone();
             let with = AddAndNormalise {
-                bias: &numbers,
                 residual: &numbers,
                 weight: &numbers,
                 shift: &numbers,

@@ -3,25 +3,10 @@
 use std::cell::RefCell;
 
 use super::super::activation::Activation;
+use super::codes::Codes;
 use super::matrix::Panels;
+use super::weights::{BLOCK, Linear};
 use super::{AddAndNormalise, Machine};
-
-/// A linear layer.
-pub struct Linear {
-    weights: Panels,
-    bias: Vec<f32>,
-}
-
-impl Linear {
-    /// Of weights as checkpoints have them: a row of `depth` numbers for each number of the bias.
-    pub fn new(machine: Machine, weights: &[f32], bias: Vec<f32>) -> Linear {
-        let depth = weights.len() / bias.len().max(1);
-        Linear {
-            weights: Panels::of_weights(machine.tile, weights, depth),
-            bias,
-        }
-    }
-}
 
 /// A layer norm.
 pub struct LayerNorm {
@@ -31,9 +16,8 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    pub fn after<'a>(&'a self, bias: &'a [f32], residual: &'a [f32]) -> AddAndNormalise<'a> {
+    fn after<'a>(&'a self, residual: &'a [f32]) -> AddAndNormalise<'a> {
         AddAndNormalise {
-            bias,
             residual,
             weight: &self.weight,
             shift: &self.bias,
@@ -72,6 +56,7 @@ struct Scratch {
     out: Vec<f32>,
     keys: Panels,
     values: Panels,
+    codes: Codes,
 }
 
 thread_local! {
@@ -85,22 +70,19 @@ impl Layer {
     }
 
     fn run_with(&self, states: &mut [f32], length: usize, bias: Bias<'_>, scratch: &mut Scratch) {
-        let (width, tile) = (self.width, self.machine.tile);
+        let width = self.width;
         let rows = states.len() / width;
-        let block = tile.rows;
-        let inner = self.up.weights.columns();
+        let block = BLOCK.min(rows);
         scratch.qkv.resize(rows * 3 * width, 0.0);
         scratch.context.resize(rows * width, 0.0);
         scratch.out.resize(block * width, 0.0);
-        scratch.between.resize(block * inner.max(length), 0.0);
-        let blocks = states.chunks(block * width);
-        for (states, out) in blocks.zip(scratch.qkv.chunks_mut(block * 3 * width)) {
-            let rows = states.len() / width;
-            let weights = &self.qkv.weights;
-            weights.multiply(tile, (states, width), rows, (out, 3 * width));
-            for row in out.chunks_exact_mut(3 * width) {
-                add(row, &self.qkv.bias);
-            }
+        let scores = self.machine.tile.rows * length;
+        let between = scores.max(block * self.up.columns());
+        scratch.between.resize(between, 0.0);
+        let blocks = states.chunks(BLOCK * width);
+        for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * width)) {
+            let codes = &mut scratch.codes;
+            self.qkv.apply(self.machine, states, out, codes);
         }
         for text in 0..rows / length {
             for head in 0..self.heads {
@@ -111,11 +93,14 @@ impl Layer {
             context,
             between,
             out,
+            codes,
             ..
         } = scratch;
-        let blocks = states.chunks_mut(block * width);
-        for (states, context) in blocks.zip(context.chunks(block * width)) {
-            self.finish(states, context, between, out);
+        let blocks = states.chunks_mut(BLOCK * width);
+        for (states, context) in blocks.zip(context.chunks(BLOCK * width)) {
+            let rows = states.len() / width;
+            let between = &mut between[..rows * self.up.columns()];
+            self.finish(states, context, between, &mut out[..rows * width], codes);
         }
     }
 
@@ -167,33 +152,30 @@ impl Layer {
         }
     }
 
-    /// Everything after attention, for a few rows.
-    fn finish(&self, states: &mut [f32], context: &[f32], between: &mut [f32], out: &mut [f32]) {
-        let (width, machine) = (self.width, self.machine);
-        let rows = states.len() / width;
-        let inner = self.up.weights.columns();
-        let join = |linear: &Linear, norm: &LayerNorm, out: &mut [f32], states: &mut [f32]| {
-            let rows = out
-                .chunks_exact_mut(width)
-                .zip(states.chunks_exact_mut(width));
-            for (row, state) in rows {
-                (machine.elementwise.add_and_normalise)(row, norm.after(&linear.bias, state));
+    /// Everything after attention, for a block of rows.
+    fn finish(
+        &self,
+        states: &mut [f32],
+        context: &[f32],
+        between: &mut [f32],
+        out: &mut [f32],
+        codes: &mut Codes,
+    ) {
+        let machine = self.machine;
+        let width = self.width;
+        let join = |norm: &LayerNorm, out: &mut [f32], states: &mut [f32]| {
+            let rows = out.chunks_exact_mut(width);
+            for (row, state) in rows.zip(states.chunks_exact_mut(width)) {
+                (machine.elementwise.add_and_normalise)(row, norm.after(state));
                 state.copy_from_slice(row);
             }
         };
-        let weights = &self.attention_out.weights;
-        weights.multiply(machine.tile, (context, width), rows, (out, width));
-        join(&self.attention_out, &self.attention_norm, out, states);
-
-        let weights = &self.up.weights;
-        weights.multiply(machine.tile, (states, width), rows, (between, inner));
-        for row in between.chunks_exact_mut(inner).take(rows) {
-            add(row, &self.up.bias);
-            (machine.elementwise.activate)(self.activation, row);
-        }
-        let weights = &self.down.weights;
-        weights.multiply(machine.tile, (between, inner), rows, (out, width));
-        join(&self.down, &self.norm, out, states);
+        self.attention_out.apply(machine, context, out, codes);
+        join(&self.attention_norm, out, states);
+        self.up.apply(machine, states, between, codes);
+        (machine.elementwise.activate)(self.activation, between);
+        self.down.apply(machine, between, out, codes);
+        join(&self.norm, out, states);
     }
 }
 

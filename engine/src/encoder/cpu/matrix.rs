@@ -46,11 +46,6 @@ impl Panels {
         }
     }
 
-    /// How many columns there are.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
     /// Products of `rows` rows of `a`, which stand `stride` apart, at most [`Tile::rows`], with the matrix,
     /// into rows of `out`, `out_stride` apart.
     pub fn multiply(
@@ -70,6 +65,33 @@ impl Panels {
             for (row, product) in product.chunks_exact(width).enumerate() {
                 let at = row * out_stride + first;
                 out[at..at + present].copy_from_slice(&product[..present]);
+            }
+        }
+    }
+}
+
+impl Panels {
+    /// Products of all `rows`, as deep as the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
+    /// while it is in the cache.
+    pub fn multiply_all(&self, tile: Tile, rows: &[f32], bias: &[f32], out: &mut [f32]) {
+        let width = tile.width;
+        let mut products = [0f32; 12 * 32];
+        for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
+            let first = number * width;
+            let present = width.min(self.columns - first);
+            let bias = &bias[first..first + present];
+            let blocks = rows.chunks(tile.rows * self.depth);
+            for (rows, out) in blocks.zip(out.chunks_mut(tile.rows * self.columns)) {
+                let count = rows.len() / self.depth;
+                let products = &mut products[..count * width];
+                (tile.multiply)(rows, self.depth, count, panel, products);
+                let out = out.chunks_exact_mut(self.columns);
+                for (out, product) in out.zip(products.chunks_exact(width)) {
+                    let sums = product.iter().zip(bias);
+                    for (place, (product, bias)) in out[first..].iter_mut().zip(sums) {
+                        *place = product + bias;
+                    }
+                }
             }
         }
     }

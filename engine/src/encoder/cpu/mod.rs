@@ -7,23 +7,41 @@
 //!
 //! candle computes the same, more slowly, for any device: it is the reference.
 //!
-//! Reading order: `tile`, `matrix`, `elementwise`, `layer`.
+//! The products of linear layers may also be computed in whole numbers: codes of one byte, with a scale for each
+//! group of 128 (`codes`, `dot`). All else stays in f32.
+//!
+//! Reading order: `tile`, `matrix`, `codes`, `dot`, `weights`, `elementwise`, `layer`.
 
+mod codes;
+mod dot;
 mod elementwise;
 mod layer;
 mod matrix;
 mod tile;
+mod weights;
 
 pub use elementwise::is_computed;
-pub use layer::{Layer, LayerNorm, Linear};
+pub use layer::{Layer, LayerNorm};
+pub use weights::Linear;
 
+use dot::DotTile;
 use elementwise::{AddAndNormalise, Elementwise};
 use tile::Tile;
+
+/// How weights are kept and multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// In f32.
+    Full,
+    /// As bytes.
+    Bytes,
+}
 
 /// How this machine computes.
 #[derive(Clone, Copy)]
 pub struct Machine {
     tile: Tile,
+    dot: DotTile,
     elementwise: Elementwise,
 }
 
@@ -32,7 +50,13 @@ impl Machine {
     pub fn new() -> Machine {
         Machine {
             tile: Tile::best(),
+            dot: DotTile::best().0,
             elementwise: Elementwise::best(),
         }
+    }
+
+    /// Whether it multiplies bytes quicker than numbers in f32.
+    pub fn is_quick_with_bytes() -> bool {
+        DotTile::best().1
     }
 }

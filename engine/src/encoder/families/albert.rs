@@ -71,8 +71,10 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
         types: sizes.types,
+        precisions: sizes.precisions(),
     };
     let load: Loader = Box::new(move |weights| {
+        let sizes = sizes.in_precision(weights.precision);
         Ok(Box::new(weights.load(ANCHOR, |tensors| {
             Albert::load(&tensors, &sizes, counts)
         })?))

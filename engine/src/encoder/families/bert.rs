@@ -9,6 +9,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 use serde_json::Value;
 
+use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Shape};
 use super::super::blocks::{
@@ -33,6 +34,7 @@ pub(super) const BASE: Sizes = Sizes {
     positions: 512,
     types: 2,
     epsilon: 1e-12,
+    precision: Precision::F32,
 };
 
 /// A loaded model.
@@ -106,9 +108,14 @@ impl Variant {
             vocabulary: self.sizes.vocabulary,
             positions: self.sizes.positions - unused,
             types: self.sizes.types,
+            precisions: self.sizes.precisions(),
         };
         let load: Loader = Box::new(move |weights| {
-            let model = weights.load(ANCHOR, |tensors| Bert::load(&tensors, &self))?;
+            let variant = Variant {
+                sizes: self.sizes.in_precision(weights.precision),
+                ..self
+            };
+            let model = weights.load(ANCHOR, |tensors| Bert::load(&tensors, &variant))?;
             Ok(Box::new(model))
         });
         (shape, load)

@@ -14,6 +14,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 use serde_json::Value;
 
+use super::super::Precision;
 use super::super::architecture::{Architecture, Loader, Shape};
 use super::super::blocks::{
     Attention, BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, PostNorm, Scores,
@@ -67,6 +68,7 @@ pub(super) fn read(version: Version, path: &Path, config: &Value) -> Result<(Sha
         vocabulary: settings.sizes.vocabulary,
         positions: settings.sizes.positions,
         types: settings.sizes.types,
+        precisions: &[Precision::F32],
     };
     let load: Loader = Box::new(move |weights| {
         Ok(Box::new(weights.load(ANCHOR, |tensors| {

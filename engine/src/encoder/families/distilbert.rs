@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Loader, Shape};
 use super::super::blocks::LayerNames;
@@ -36,6 +37,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         types: 0,
         // Not a setting: the reference implementation has this number in its code.
         epsilon: 1e-12,
+        precision: Precision::F32,
     };
     settings.divides("n_heads", sizes.heads, "dim", sizes.width)?;
     let variant = Variant {

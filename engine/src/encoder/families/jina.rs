@@ -16,6 +16,7 @@ use std::ops::Range;
 use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 
+use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Shape};
 use super::super::blocks::{
@@ -72,6 +73,7 @@ pub(super) fn read(settings: &Settings<'_>) -> Result<(Shape, Loader)> {
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
         types: sizes.types,
+        precisions: &[Precision::F32],
     };
     let load: Loader = Box::new(move |weights| {
         let model = weights.load(ANCHOR, |tensors| Jina::load(&tensors, &sizes))?;

@@ -12,6 +12,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
+use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Shape};
 use super::super::blocks::{LayerNorm, Scores};
@@ -84,6 +85,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
         types: 0,
+        precisions: &[Precision::F32],
     };
     let load: Loader = Box::new(move |weights| {
         let anchor = "embeddings.tok_embeddings.weight";

@@ -13,6 +13,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::VarBuilder;
 
+use super::super::Precision;
 use super::super::architecture::{Architecture, Loader, Shape};
 use super::super::blocks::{EmbeddingSizes, Embeddings, LayerNorm, Scores};
 use super::super::gated::{GateNames, Gated, GatedSizes};
@@ -103,6 +104,7 @@ impl Variant {
             vocabulary: self.sizes.vocabulary,
             positions: self.sizes.positions,
             types: self.sizes.types,
+            precisions: &[Precision::F32],
         };
         let load: Loader = Box::new(move |weights| {
             let model = weights.load(ANCHOR, |tensors| Nomic::load(&tensors, self))?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Loader, Shape};
 use super::super::gated::GateNames;
@@ -159,6 +160,7 @@ fn contrastors_sizes(settings: &Settings<'_>) -> Result<Sizes> {
         positions,
         types: settings.count("type_vocab_size", 2, limits::TYPES)?,
         epsilon: settings.epsilon("layer_norm_epsilon", 1e-5)?,
+        precision: Precision::F32,
     })
 }
 

@@ -9,7 +9,7 @@ use super::super::config::{Layout, read_json};
 use super::super::settings::Settings;
 use super::super::transformer::{Sequence, Transformer, TransformerOptions};
 use super::super::weights::Weights;
-use super::super::{Device, ModelError, Pooling};
+use super::super::{Device, ModelError, Pooling, Precision};
 use super::network::{HeadSizes, Network, Plan, Task};
 use crate::Result;
 
@@ -66,6 +66,8 @@ impl Head {
             threads: options.threads,
             max_tokens: options.max_tokens,
             device: options.device,
+            // Logits are those of the reference.
+            precision: Some(Precision::F32),
         };
         let (transformer, weights) = Transformer::open(&name, &layout, how)?;
         let family = transformer.shape.name;

@@ -1,0 +1,132 @@
+//! Numbers as bytes, with a scale for each group of them.
+//!
+//! Activations get a range for each group of a row, weights a scale for each group of a column: one large number
+//! makes only its own group coarse.
+
+/// The most numbers that share a scale.
+pub const GROUP: usize = 128;
+
+/// How many numbers of `depth` share a scale: even parts of at most [`GROUP`], a multiple of 4.
+pub fn group(depth: usize) -> usize {
+    depth.div_ceil(depth.div_ceil(GROUP)).next_multiple_of(4)
+}
+
+/// What codes stand for: `least` + code · `scale`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Range {
+    pub scale: f32,
+    pub least: f32,
+}
+
+/// Rows as codes.
+#[derive(Default)]
+pub struct Codes {
+    /// Rows of `stride` codes.
+    pub numbers: Vec<u8>,
+    pub stride: usize,
+    /// What the codes of each group stand for: rows of `groups`.
+    pub ranges: Vec<Range>,
+    pub groups: usize,
+}
+
+/// 1.5 · 2²³: adding it rounds a number to a whole one, which then stands in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
+/// Writes a group of numbers as codes, and returns what these stand for.
+pub type Encode = fn(numbers: &[f32], codes: &mut [u8]) -> Range;
+
+/// See [`Encode`]. Inlined into a function for each instruction set.
+#[inline(always)]
+pub fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
+    let least = folded(numbers, f32::min);
+    let scale = (folded(numbers, f32::max) - least) / 255.0;
+    // Numbers that are all the same, or that are none.
+    let known = scale > f32::MIN_POSITIVE && scale < f32::MAX;
+    let scale = if known { scale } else { f32::MIN_POSITIVE };
+    let inverse = if known { 1.0 / scale } else { 0.0 };
+    for (code, x) in codes.iter_mut().zip(numbers) {
+        *code = ((x - least) * inverse + ROUND).to_bits() as u8;
+    }
+    Range { scale, least }
+}
+
+/// The numbers joined. Sixteen partial results, as a vector register has them.
+#[inline(always)]
+fn folded(numbers: &[f32], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let (chunks, rest) = numbers.as_chunks::<16>();
+    let first = numbers.first().copied().unwrap_or(0.0);
+    let mut lanes = [first; 16];
+    for chunk in chunks {
+        for (lane, number) in lanes.iter_mut().zip(chunk) {
+            *lane = join(*lane, *number);
+        }
+    }
+    lanes
+        .into_iter()
+        .chain(rest.iter().copied())
+        .fold(first, join)
+}
+
+impl Codes {
+    /// Takes over rows of `depth` numbers, in the memory of those before.
+    pub fn fill(&mut self, encode: Encode, rows: &[f32], depth: usize) {
+        let group = group(depth);
+        let count = rows.len() / depth;
+        self.stride = depth.next_multiple_of(4);
+        self.groups = depth.div_ceil(group);
+        self.numbers.resize(count * self.stride, 0);
+        self.ranges.resize(count * self.groups, Range::default());
+        let codes = self.numbers.chunks_exact_mut(self.stride);
+        let ranges = self.ranges.chunks_exact_mut(self.groups);
+        for ((row, codes), ranges) in rows.chunks_exact(depth).zip(codes).zip(ranges) {
+            let groups = row.chunks(group).zip(codes.chunks_mut(group));
+            for ((numbers, codes), range) in groups.zip(ranges) {
+                *range = encode(numbers, codes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_even_and_short() {
+        let found = [1, 32, 128, 129, 312, 384, 768, 1536].map(group);
+        assert_eq!(found, [4, 32, 128, 68, 104, 128, 128, 128]);
+    }
+
+    #[test]
+    fn codes_stand_for_the_numbers_to_half_a_step() {
+        let numbers: Vec<f32> = (0..300)
+            .map(|i| ((i * 37) % 101) as f32 / 50.0 - 0.6)
+            .collect();
+        let mut codes = Codes::default();
+        codes.fill(encode, &numbers, 150);
+        assert_eq!((codes.stride, codes.groups), (152, 2));
+        for (place, x) in numbers.iter().enumerate() {
+            let (row, at) = (place / 150, place % 150);
+            let Range { scale, least } = codes.ranges[row * 2 + at / group(150)];
+            let code = f32::from(codes.numbers[row * 152 + at]);
+            assert!((code * scale + least - x).abs() <= 0.5001 * scale);
+        }
+    }
+
+    #[test]
+    fn equal_numbers_are_kept_and_what_is_no_number_stays_none() {
+        let mut codes = [1; 20];
+        for number in [0.0, 3.5, -1e30] {
+            let Range { scale, least } = encode(&[number; 20], &mut codes);
+            assert!(
+                codes
+                    .iter()
+                    .all(|code| f32::from(*code) * scale + least == number)
+            );
+        }
+        for number in [f32::NAN, f32::INFINITY] {
+            let Range { least, .. } = encode(&[number; 20], &mut codes);
+            assert!(!least.is_finite());
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A linear layer: weights in f32 or as bytes, cut into panels once.
+
+use super::codes::{Codes, group};
+use super::dot::{DotTile, Part};
+use super::matrix::Panels;
+use super::{Format, Machine};
+
+/// A linear layer.
+pub struct Linear {
+    weights: Weights,
+    bias: Vec<f32>,
+    depth: usize,
+}
+
+enum Weights {
+    Full(Panels),
+    Bytes(BytePanels),
+}
+
+/// Rows that are multiplied one after the other with a panel while it is in the cache.
+pub const BLOCK: usize = 48;
+
+/// The most numbers that a tile has.
+const TILE: usize = 12 * 32;
+
+impl Linear {
+    /// Of weights as checkpoints have them: a row of `depth` numbers for each number of the bias.
+    pub fn new(machine: Machine, format: Format, weights: &[f32], bias: Vec<f32>) -> Linear {
+        let depth = weights.len() / bias.len().max(1);
+        let weights = match format {
+            Format::Full => Weights::Full(Panels::of_weights(machine.tile, weights, depth)),
+            Format::Bytes => Weights::Bytes(BytePanels::new(machine.dot, weights, depth)),
+        };
+        Linear {
+            weights,
+            bias,
+            depth,
+        }
+    }
+
+    /// How many numbers come out for each row.
+    pub fn columns(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// `[rows, depth]` in, `[rows, columns]` out, the bias added.
+    pub fn apply(&self, machine: Machine, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
+        debug_assert_eq!(out.len() / self.columns(), rows.len() / self.depth);
+        match &self.weights {
+            Weights::Full(panels) => panels.multiply_all(machine.tile, rows, &self.bias, out),
+            Weights::Bytes(panels) => {
+                codes.fill(machine.elementwise.encode, rows, self.depth);
+                panels.multiply_all(machine.dot, codes, &self.bias, out);
+            }
+        }
+    }
+}
+
+/// Weights as bytes in panels.
+struct BytePanels {
+    /// Panel after panel, group after group, four steps of a column beside each other.
+    numbers: Vec<i8>,
+    /// For each panel and group, what a weight of each column stands for.
+    scales: Vec<f32>,
+    /// For each panel and group, the sum of the weights of each column, scaled.
+    sums: Vec<f32>,
+    depth: usize,
+}
+
+impl BytePanels {
+    /// Of rows of `depth` weights, one for each column.
+    fn new(tile: DotTile, weights: &[f32], depth: usize) -> BytePanels {
+        let (width, group) = (tile.width, group(depth));
+        let padded = depth.next_multiple_of(4);
+        let groups = depth.div_ceil(group);
+        let panels = (weights.len() / depth).div_ceil(width);
+        let mut numbers = vec![0_i8; panels * padded * width];
+        let mut scales = vec![0.0; panels * groups * width];
+        let mut sums = vec![0.0; panels * groups * width];
+        for (column, weights) in weights.chunks_exact(depth).enumerate() {
+            let (panel, within) = (column / width, column % width);
+            for (number, part) in weights.chunks(group).enumerate() {
+                let largest = part.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+                // A weight that is no number must not become one.
+                let known = part.iter().all(|x| x.is_finite());
+                let scale = if known { largest / 127.0 } else { f32::NAN };
+                let scale = if scale == 0.0 { 1.0 } else { scale };
+                let mut sum = 0;
+                let from = (panel * padded + number * group) * width;
+                for (step, weight) in part.iter().enumerate() {
+                    let code = (weight / scale).round_ties_even() as i8;
+                    numbers[from + step / 4 * 4 * width + 4 * within + step % 4] = code;
+                    sum += i32::from(code);
+                }
+                let at = (panel * groups + number) * width + within;
+                scales[at] = scale;
+                sums[at] = scale * sum as f32;
+            }
+        }
+        BytePanels {
+            numbers,
+            scales,
+            sums,
+            depth,
+        }
+    }
+
+    /// Products of all rows of `codes` with the matrix, plus `bias`, into rows of `out`.
+    fn multiply_all(&self, tile: DotTile, codes: &Codes, bias: &[f32], out: &mut [f32]) {
+        let width = tile.width;
+        let panel = self.depth.next_multiple_of(4) * width;
+        let of_groups = codes.groups * width;
+        let mut products = [0f32; TILE];
+        let panels = self.numbers.chunks_exact(panel).enumerate();
+        for (number, numbers) in panels {
+            let scales = &self.scales[number * of_groups..][..of_groups];
+            let sums = &self.sums[number * of_groups..][..of_groups];
+            let first = number * width;
+            let present = width.min(bias.len() - first);
+            let blocks = out.chunks_mut(tile.rows * bias.len());
+            for (block, out) in blocks.enumerate() {
+                let rows = out.len() / bias.len();
+                let products = &mut products[..rows * width];
+                for product in products.chunks_exact_mut(width) {
+                    product[..present].copy_from_slice(&bias[first..first + present]);
+                }
+                let row = block * tile.rows;
+                let groups = numbers.chunks(group(self.depth) * width);
+                for (group, numbers) in groups.enumerate() {
+                    let part = Part {
+                        codes: &codes.numbers
+                            [row * codes.stride + group * self::group(self.depth)..],
+                        stride: codes.stride,
+                        ranges: &codes.ranges[row * codes.groups + group..],
+                        range_stride: codes.groups,
+                        rows,
+                        panel: numbers,
+                        scales: &scales[group * width..],
+                        sums: &sums[group * width..],
+                    };
+                    (tile.dot)(&part, products);
+                }
+                let rows = out.chunks_exact_mut(bias.len());
+                for (out, product) in rows.zip(products.chunks_exact(width)) {
+                    out[first..first + present].copy_from_slice(&product[..present]);
+                }
+            }
+        }
+    }
+}
