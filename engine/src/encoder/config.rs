@@ -1,6 +1,7 @@
 //! What the files of a model's folder say: modules, pooling, token limit and prompts.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -44,10 +45,26 @@ struct Modules {
     stages: Vec<StagePlace>,
 }
 
+/// The largest file that is read whole, weights aside, in bytes: several times the largest known tokenizer.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Reads a file that is no larger than such files are.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let failed = |source| Error::io("read", path, source);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(failed)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        let reason = format!("at most {} MiB were expected", MOST_BYTES >> 20);
+        return Err(malformed(path, reason).into());
+    }
+    Ok(bytes)
+}
+
 /// Reads a JSON file.
 pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let bytes = fs::read(path).map_err(|source| Error::io("read", path, source))?;
-    let value = serde_json::from_slice(&bytes);
+    let value = serde_json::from_slice(&read_file(path)?);
     Ok(value.map_err(|error| malformed(path, format!("no valid JSON: {error}")))?)
 }
 
@@ -124,6 +141,10 @@ fn modules(folder: &Path) -> Result<Modules> {
         let place = module["path"].as_str().unwrap_or_default();
         if place.split(['/', '\\']).any(|part| part == "..") || Path::new(place).is_absolute() {
             let reason = format!("module path {place:?} leaves the folder");
+            return Err(malformed(&path, reason).into());
+        }
+        if place.len() > 255 || place.contains(char::is_control) {
+            let reason = format!("module path {place:?} is no name of a folder");
             return Err(malformed(&path, reason).into());
         }
         let place = if place.is_empty() {

@@ -238,16 +238,6 @@ impl Encoder {
                     limit: self.spec.max_tokens,
                 }));
             }
-            if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
-                let (model, vocabulary) = (self.spec.model.clone(), self.vocabulary);
-                return Err(ModelError::TokenId {
-                    model,
-                    index,
-                    id,
-                    vocabulary,
-                }
-                .into());
-            }
         }
         self.embed(&framed)
     }
@@ -303,13 +293,18 @@ impl Encoder {
         inputs: &[Vec<u32>],
         finish: impl Fn(&[f32]) -> candle_core::Result<Vec<f32>> + Sync,
     ) -> Result<Vec<Vec<f32>>> {
+        self.check(inputs)?;
         let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
         let batches = plan(&lengths, self.workers.threads());
         let done = self.workers.each(&batches, |batch| {
             let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
             let rows = states.chunks_exact(batch.length * self.width);
-            let done = rows.map(&finish).collect::<candle_core::Result<Vec<_>>>();
-            Ok(done.map_err(ModelError::Compute)?)
+            let done = rows.zip(&batch.members).map(|(rows, &index)| {
+                self.finite(index, rows)?;
+                let done = finish(rows).map_err(ModelError::Compute)?;
+                self.finite(index, &done).map(|()| done)
+            });
+            done.collect::<Result<Vec<_>>>()
         })?;
         let mut results = vec![Vec::new(); inputs.len()];
         for (batch, vectors) in batches.iter().zip(done) {
@@ -318,6 +313,37 @@ impl Encoder {
             }
         }
         Ok(results)
+    }
+
+    /// Refuses inputs that the model has no embeddings for.
+    fn check(&self, inputs: &[Vec<u32>]) -> Result<()> {
+        for (index, ids) in inputs.iter().enumerate() {
+            let model = || self.spec.model.clone();
+            if ids.is_empty() {
+                let model = model();
+                return Err(ModelError::NoTokens { model, index }.into());
+            }
+            if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+                let (model, vocabulary) = (model(), self.vocabulary);
+                return Err(ModelError::TokenId {
+                    model,
+                    index,
+                    id,
+                    vocabulary,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses numbers that are none: damaged weights give them, and nothing can be found by them.
+    fn finite(&self, index: usize, numbers: &[f32]) -> Result<()> {
+        if numbers.iter().all(|number| number.is_finite()) {
+            return Ok(());
+        }
+        let model = self.spec.model.clone();
+        Err(ModelError::NotFinite { model, index }.into())
     }
 
     fn forward(&self, inputs: &[Vec<u32>], batch: &Batch) -> candle_core::Result<Vec<f32>> {

@@ -1,14 +1,30 @@
-//! Texts to token ids.
+//! Texts to token ids. The steps are those of the `tokenizers` library, each checked or bounded, for a model's
+//! file is not to be trusted: reading order `watch`, `pattern`, `normaliser` with `charsmap`, `splitter`,
+//! `vocabulary`, `frame`.
 
-use std::fs;
+mod charsmap;
+mod frame;
+mod normaliser;
+mod pattern;
+mod splitter;
+mod vocabulary;
+mod watch;
+
 use std::path::{Path, PathBuf};
 
-use tokenizers::normalizers::{Lowercase, Sequence};
-use tokenizers::{ModelWrapper, Tokenizer};
+use tokenizers::{ModelWrapper, PostProcessorWrapper, TokenizerImpl};
 
+use self::frame::{Frame, NoDecoder};
+use self::normaliser::Normaliser;
+use self::splitter::Splitter;
+use self::vocabulary::Vocabulary;
+use self::watch::watched;
+use super::config::read_file;
 use super::wordpiece::WordPiece;
 use super::{ModelError, sha256_hex};
-use crate::{Error, Result};
+use crate::Result;
+
+type Tokenizer = TokenizerImpl<Vocabulary, Normaliser, Splitter, PostProcessorWrapper, NoDecoder>;
 
 /// The tokens of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,8 +40,7 @@ pub struct Tokens {
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
     model: String,
-    /// Ids before and after every sequence.
-    frame: (Vec<u32>, Vec<u32>),
+    frame: Frame,
     /// SHA-256 of its file.
     pub sha256: String,
 }
@@ -34,9 +49,8 @@ pub(super) struct TextTokenizer {
 /// decides it.
 fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
     let path = folder.join("tokenizer.json");
-    let load = |path: &Path| fs::read(path).map_err(|source| Error::io("read", path, source));
     if path.exists() {
-        let bytes = load(&path)?;
+        let bytes = read_file(&path)?;
         let hash = sha256_hex(&bytes);
         return Ok((path, bytes, hash));
     }
@@ -48,7 +62,7 @@ fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
         }
         .into());
     }
-    let vocabulary = load(&path)?;
+    let vocabulary = read_file(&path)?;
     let settings = WordPiece::read(folder)?;
     let json = settings.tokenizer(&path, &vocabulary)?.to_string();
     let decided = format!("{} {settings:?}", sha256_hex(&vocabulary));
@@ -64,18 +78,21 @@ impl TextTokenizer {
             path: path.clone(),
             reason,
         };
-        let mut tokenizer =
-            Tokenizer::from_bytes(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let read = || Ok(serde_json::from_slice::<Tokenizer>(&bytes)?);
+        let mut tokenizer = watched(bytes.len(), read).map_err(malformed)?;
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
             .map_err(|error| malformed(error.to_string()))?;
+        if let Some(processor) = tokenizer.get_post_processor() {
+            frame::check(processor).map_err(malformed)?;
+        }
         if lowercase {
-            let own = tokenizer.get_normalizer().cloned();
-            let all = std::iter::once(Lowercase.into()).chain(own).collect();
-            tokenizer
-                .with_normalizer(Some(Sequence::new(all)))
-                .map_err(|error| malformed(error.to_string()))?;
+            let own = tokenizer.get_normalizer().cloned().unwrap_or_default();
+            watched(bytes.len(), || {
+                tokenizer.with_normalizer(Some(own.lowercased())).map(drop)
+            })
+            .map_err(malformed)?;
             sha256 = sha256_hex(format!("lowercase {sha256}").as_bytes());
         }
         let mut tokenizer = TextTokenizer {
@@ -84,11 +101,7 @@ impl TextTokenizer {
             frame: Default::default(),
             sha256,
         };
-        tokenizer.frame = tokenizer.probe()?.ok_or_else(|| {
-            malformed(
-                "special tokens only before and after a text, of type 0, were expected".into(),
-            )
-        })?;
+        tokenizer.frame = tokenizer.probe().map_err(malformed)?;
         Ok(tokenizer)
     }
 
@@ -116,7 +129,7 @@ impl TextTokenizer {
 
     /// The name of the method.
     pub fn kind(&self) -> &'static str {
-        match self.tokenizer.get_model() {
+        match &self.tokenizer.get_model().0 {
             ModelWrapper::BPE(_) => "BPE",
             ModelWrapper::Unigram(_) => "Unigram",
             ModelWrapper::WordLevel(_) => "WordLevel",
@@ -140,23 +153,31 @@ impl TextTokenizer {
     }
 
     fn run(&self, text: &str, special: bool) -> Result<tokenizers::Encoding> {
-        let encoding = self.tokenizer.encode(text, special);
-        Ok(encoding.map_err(|error| ModelError::Tokenize {
+        let encoding = self.encoding(text, special);
+        Ok(encoding.map_err(|reason| ModelError::Tokenize {
             model: self.model.clone(),
-            reason: error.to_string(),
+            reason,
         })?)
     }
 
-    /// The ids around a sequence, found by tokenising a text with and without them.
-    fn probe(&self) -> Result<Option<(Vec<u32>, Vec<u32>)>> {
-        let with = self.run("a", true)?;
-        let bare = self.ids("a")?;
-        if with.get_type_ids().iter().any(|kind| *kind != 0) {
-            return Ok(None);
+    fn encoding(&self, text: &str, special: bool) -> Result<tokenizers::Encoding, String> {
+        watched(text.len(), || self.tokenizer.encode(text, special))
+    }
+
+    /// The ids around a sequence, found by tokenising a text with and without them: the first that the
+    /// tokenizer has tokens for.
+    fn probe(&self) -> Result<Frame, String> {
+        let mut found = Err("tokens for one of a, 1, . and 一 were expected".to_owned());
+        for text in ["a", "1", ".", "一"] {
+            let bare = self.encoding(text, false)?;
+            if !bare.get_ids().is_empty() {
+                let with = self.encoding(text, true)?;
+                found = frame::around(&with, bare.get_ids()).ok_or_else(|| {
+                    "special tokens only before and after a text, of type 0, were expected".into()
+                });
+                break;
+            }
         }
-        let with = with.get_ids();
-        let extra = with.len().saturating_sub(bare.len());
-        let start = (0..=extra).find(|start| with[*start..].starts_with(&bare));
-        Ok(start.map(|start| (with[..start].to_vec(), with[start + bare.len()..].to_vec())))
+        found
     }
 }

@@ -46,9 +46,11 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
             })?;
         let names: BTreeSet<&str> = map.values().filter_map(|name| name.as_str()).collect();
         // A shard lies beside its index: a name with a folder in it is none of ours.
-        let stray = names
-            .iter()
-            .find(|name| name.contains(['/', '\\']) || !name.ends_with(".safetensors"));
+        let stray = names.iter().find(|name| {
+            name.contains(|c: char| c.is_control() || ['/', '\\'].contains(&c))
+                || !name.ends_with(".safetensors")
+                || name.len() > 255
+        });
         if let Some(name) = stray {
             let reason =
                 format!("weight_map names {name:?}, a .safetensors file beside it was expected");
