@@ -87,6 +87,13 @@ impl TextTokenizer {
         if let Some(processor) = tokenizer.get_post_processor() {
             frame::check(processor).map_err(malformed)?;
         }
+        if let Some(normaliser) = tokenizer.get_normalizer() {
+            let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
+            watched(bytes.len(), || {
+                frame::check_added(added.values(), normaliser)
+            })
+            .map_err(malformed)?;
+        }
         if lowercase {
             let own = tokenizer.get_normalizer().cloned().unwrap_or_default();
             watched(bytes.len(), || {

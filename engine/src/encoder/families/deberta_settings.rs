@@ -85,6 +85,7 @@ impl DebertaSettings {
                 ..base
             },
         })?;
+        settings.pairs(&sizes)?;
         let head = sizes.width / sizes.heads;
         if settings.size("attention_head_size", head, limits::DIMENSION)? != head {
             return Err(

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tokenizers::processors::PostProcessorWrapper;
-use tokenizers::{Decoder, Encoding};
+use tokenizers::{AddedToken, Decoder, Encoding, NormalizedString, Normalizer};
 
 /// Ids before and after every sequence.
 pub type Frame = (Vec<u32>, Vec<u32>);
@@ -58,6 +58,22 @@ fn check_template(template: &Value) -> Result<(), String> {
             "post_processor has the text {texts} times, once was expected"
         )),
     }
+}
+
+/// Refuses added tokens that `normaliser` makes nothing of: the library finds them everywhere, within characters
+/// too, and panics.
+pub fn check_added<'a>(
+    added: impl Iterator<Item = &'a AddedToken>,
+    normaliser: &impl Normalizer,
+) -> tokenizers::Result<()> {
+    for token in added.filter(|token| token.normalized) {
+        let mut text = NormalizedString::from(token.content.as_str());
+        normaliser.normalize(&mut text)?;
+        if text.is_empty() {
+            return Err(format!("nothing is left of the added token {:?}", token.content).into());
+        }
+    }
+    Ok(())
 }
 
 /// What stands around `bare` in `with`, the tokens of the same text with special ones; `None` if they are not

@@ -7,7 +7,7 @@ use tokenizers::normalizers::{Lowercase, NormalizerWrapper};
 use tokenizers::tokenizer::pattern::Pattern as Matcher;
 use tokenizers::{NormalizedString, Normalizer};
 
-use super::pattern::{Pattern, Source};
+use super::pattern::{Parts, Pattern, Source};
 use super::{charsmap, watch};
 
 /// What is done to a text before it is cut, step by step.
@@ -46,6 +46,8 @@ impl Normaliser {
                 self.0.push(Step::Replace(pattern, content));
                 Ok(())
             }
+            // It adds nothing, and the library panics in a later step.
+            NormalizerWrapper::Prepend(nothing) if nothing.prepend.is_empty() => Ok(()),
             other => {
                 self.0.push(Step::Library(other));
                 Ok(())
@@ -85,17 +87,26 @@ fn replace(
     pattern: &Pattern,
     content: &str,
 ) -> tokenizers::Result<()> {
-    let found = pattern.find_matches(text.get())?;
+    let mut found = pattern.find_matches(text.get())?;
     let count = found.iter().filter(|(_, is_match)| *is_match).count();
     watch::fits(count.saturating_mul(content.len()))?;
-    text.replace(Found(found), content)
+    // What it puts before a text stands for no part of it, on which the library panics in a later step.
+    let before = found.first() == Some(&((0, 0), true));
+    if before {
+        found.remove(0);
+    }
+    text.replace(Found(found), content)?;
+    if before && !content.is_empty() {
+        text.prepend(content);
+    }
+    Ok(())
 }
 
 /// Matches that were found already.
-struct Found(Vec<((usize, usize), bool)>);
+struct Found(Parts);
 
 impl Matcher for Found {
-    fn find_matches(&self, _: &str) -> tokenizers::Result<Vec<((usize, usize), bool)>> {
+    fn find_matches(&self, _: &str) -> tokenizers::Result<Parts> {
         Ok(self.0.clone())
     }
 }

@@ -90,14 +90,20 @@ fn measure<T>(what: impl FnOnce(&mut Watch) -> T) -> Option<T> {
     WATCH.with_borrow_mut(|watch| watch.as_mut().map(what))
 }
 
+/// The error of a text whose time is over.
+pub const TOO_LONG: &str = "its patterns take too long on this text, as some do that backtrack";
+
+/// The time that is left for a text; all of it where nobody watches.
+pub fn left() -> Duration {
+    measure(|watch| watch.until.saturating_duration_since(Instant::now())).unwrap_or(TIME)
+}
+
 /// An error where the time is over.
 pub fn in_time() -> LibraryResult<()> {
-    match measure(|watch| Instant::now() > watch.until) {
-        Some(true) => Err(fail(
-            "its patterns take too long on this text, as some do that backtrack".into(),
-        )),
-        _ => Ok(()),
+    if left().is_zero() {
+        return Err(fail(TOO_LONG.into()));
     }
+    Ok(())
 }
 
 /// An error where `bytes` are more than a text may grow to.
