@@ -51,14 +51,13 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Reads a file that is no larger than such files are.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let failed = |source| Error::io("read", path, source);
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
+    let mut file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.len() > MOST_BYTES {
         let reason = format!("at most {} MiB were expected", MOST_BYTES >> 20);
         return Err(malformed(path, reason).into());
     }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
@@ -144,7 +143,7 @@ fn modules(folder: &Path) -> Result<Modules> {
             return Err(malformed(&path, reason).into());
         }
         if place.len() > 255 || place.contains(char::is_control) {
-            let reason = format!("module path {place:?} is no name of a folder");
+            let reason = format!("a module path is no name of a folder: {place:?}");
             return Err(malformed(&path, reason).into());
         }
         let place = if place.is_empty() {

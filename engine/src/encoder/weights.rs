@@ -53,7 +53,7 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
         });
         if let Some(name) = stray {
             let reason =
-                format!("weight_map names {name:?}, a .safetensors file beside it was expected");
+                format!("in weight_map a .safetensors file beside it was expected, not {name:?}");
             return Err(ModelError::Malformed {
                 path: index,
                 reason,

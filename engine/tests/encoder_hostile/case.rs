@@ -31,14 +31,20 @@ pub fn run(cases: Range<u64>, notes: &Path) {
     let bases = bases();
     let mut vectors = BTreeMap::new();
     std::thread::spawn(watch);
-    std::panic::set_hook(Box::new(|info| {
-        *PANIC.lock().unwrap() = info.to_string().replace('\n', " ")
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        *PANIC.lock().unwrap() = info.to_string().replace('\n', " ");
+        // Between cases it is the test that fails.
+        if CURRENT.lock().unwrap().is_none() {
+            before(info);
+        }
     }));
     memory::allow(MEMORY);
     let (mut opened, mut refused) = (0_u64, 0_u64);
     for number in cases.clone() {
         let mut noise = Noise::new(number);
         let (name, base) = noise.pick(&bases);
+        fs::write(notes.join("current"), format!("{number} {name}")).unwrap();
         let (files, harmless, edits) = spoilt(base, &mut noise);
         let label = format!("{number} {name}: {edits}");
         fs::write(notes.join("current"), &label).unwrap();
@@ -65,6 +71,7 @@ pub fn run(cases: Range<u64>, notes: &Path) {
             }
             Ok(())
         }));
+        *CURRENT.lock().unwrap() = None;
         let trouble = match found {
             Ok(Ok(())) => continue,
             Ok(Err(trouble)) => trouble,
@@ -80,7 +87,6 @@ pub fn run(cases: Range<u64>, notes: &Path) {
             write(&files, &Path::new(&keep).join(number.to_string()));
         }
     }
-    *CURRENT.lock().unwrap() = None;
     let done = format!("cases {cases:?}: {opened} opened, {refused} were refused");
     fs::write(notes.join("done"), done).unwrap();
 }
@@ -98,7 +104,7 @@ fn watch() {
     }
 }
 
-fn write(files: &Files, folder: &Path) {
+pub fn write(files: &Files, folder: &Path) {
     for (name, bytes) in files {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -201,7 +207,7 @@ fn long_text(noise: &mut Noise) -> String {
     part.repeat(100_000 / part.len())
 }
 
-fn open(folder: &Path) -> kenning::Result<Encoder> {
+pub fn open(folder: &Path) -> kenning::Result<Encoder> {
     let options = EncoderOptions {
         threads: Some(1),
         ..EncoderOptions::default()

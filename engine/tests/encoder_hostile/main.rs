@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bases;
+mod bugs;
 mod case;
 mod charsmap;
 mod edits;

@@ -206,6 +206,9 @@ fn added(noise: &mut Noise) -> Value {
 
 /// Another vocabulary, other merges, other settings.
 fn model(model: &mut Value, noise: &mut Noise) -> String {
+    if !model.is_object() {
+        *model = json!({});
+    }
     let huge = *noise.pick(&[u64::from(u32::MAX), u64::MAX, 1 << 31, 401, 100_000]);
     let long = noise
         .pick(&["a", "é", "aaaaaaaab"])

@@ -91,6 +91,10 @@ fn is_plain(expression: &str) -> bool {
             b'\\' => {
                 at += 1;
                 let escaped = bytes.get(at).copied().unwrap_or_default();
+                if b"pP".contains(&escaped) && after(at) == b'{' {
+                    let name = bytes[at..].iter().position(|byte| *byte == b'}');
+                    at += name.unwrap_or_default();
+                }
                 b"sSdDwWpPbnrt".contains(&escaped) || escaped.is_ascii_punctuation()
             }
             b'(' => after(at) != b'?' || is_group(at + 2),
