@@ -1,7 +1,6 @@
 //! What the files of a model's folder say: modules, pooling, token limit and prompts.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -45,25 +44,24 @@ struct Modules {
     stages: Vec<StagePlace>,
 }
 
-/// The largest file that is read whole, weights aside, in bytes: several times the largest known tokenizer.
-const MOST_BYTES: u64 = 256 << 20;
+/// The most bytes that a file of settings has: a hundred times as many as any known one.
+const MOST_SETTINGS: u64 = 16 << 20;
 
-/// Reads a file that is no larger than such files are.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
+/// Reads a file that has not more than `most` bytes.
+pub(super) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
     let failed = |source| Error::io("read", path, source);
-    let mut file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.len() > MOST_BYTES {
-        let reason = format!("at most {} MiB were expected", MOST_BYTES >> 20);
+    // One that is no file, as a pipe, might never end.
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() || metadata.len() > most {
+        let reason = format!("a file of at most {} MiB was expected", most >> 20);
         return Err(malformed(path, reason).into());
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    fs::read(path).map_err(failed)
 }
 
 /// Reads a JSON file.
 pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let value = serde_json::from_slice(&read_file(path)?);
+    let value = serde_json::from_slice(&read_file(path, MOST_SETTINGS)?);
     Ok(value.map_err(|error| malformed(path, format!("no valid JSON: {error}")))?)
 }
 

@@ -36,6 +36,9 @@ pub struct Tokens {
     pub offsets: Vec<(usize, usize)>,
 }
 
+/// The most bytes that `tokenizer.json` or `vocab.txt` has: twice as many as the largest known.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// A model's tokenizer. It never truncates nor pads, whatever its file says.
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
@@ -50,7 +53,7 @@ pub(super) struct TextTokenizer {
 fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
     let path = folder.join("tokenizer.json");
     if path.exists() {
-        let bytes = read_file(&path)?;
+        let bytes = read_file(&path, MOST_BYTES)?;
         let hash = sha256_hex(&bytes);
         return Ok((path, bytes, hash));
     }
@@ -62,7 +65,7 @@ fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
         }
         .into());
     }
-    let vocabulary = read_file(&path)?;
+    let vocabulary = read_file(&path, MOST_BYTES)?;
     let settings = WordPiece::read(folder)?;
     let json = settings.tokenizer(&path, &vocabulary)?.to_string();
     let decided = format!("{} {settings:?}", sha256_hex(&vocabulary));

@@ -1,7 +1,6 @@
 //! Weights from safetensors files: one, or shards with an index.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -11,8 +10,12 @@ use candle_nn::var_builder::SimpleBackend;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
+use super::config::read_file;
 use super::{ModelError, read_json};
-use crate::{Error, Result};
+use crate::Result;
+
+/// The most bytes that a file of weights has: several times the largest known encoder.
+const MOST_BYTES: u64 = 64 << 30;
 
 /// The bytes of a model's weights.
 pub(super) struct Weights {
@@ -84,9 +87,9 @@ impl Weights {
     pub fn open(folder: &Path) -> Result<Weights> {
         let files = weight_files(folder)?
             .into_iter()
-            .map(|path| match fs::read(&path) {
-                Ok(bytes) => Ok((path, bytes)),
-                Err(source) => Err(Error::io("read", &path, source)),
+            .map(|path| {
+                let bytes = read_file(&path, MOST_BYTES)?;
+                Ok((path, bytes))
             })
             .collect::<Result<_>>()?;
         Ok(Weights { files })

@@ -388,7 +388,7 @@ fn errors_are_short_and_of_one_line() {
 
 #[test]
 fn a_file_larger_than_any_is_not_read() {
-    for file in ["config.json", "tokenizer.json"] {
+    for file in ["config.json", "tokenizer.json", "1_Pooling/config.json"] {
         let folder = tempfile::tempdir().unwrap();
         write(&Model::new("bert").0, folder.path());
         fs::OpenOptions::new()
@@ -397,7 +397,7 @@ fn a_file_larger_than_any_is_not_read() {
             .unwrap()
             .set_len(1 << 40)
             .unwrap();
-        says(open(folder.path()).unwrap_err(), "at most 256 MiB");
+        says(open(folder.path()).unwrap_err(), "MiB was expected");
     }
 }
 

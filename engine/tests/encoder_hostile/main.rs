@@ -30,7 +30,7 @@ fn setting(name: &str, usual: u64) -> u64 {
 #[test]
 fn hostile_folders_end_in_an_error_or_a_model_that_works() {
     let mut first = setting("KENNING_FUZZ_FIRST", 0);
-    let end = first + setting("KENNING_FUZZ_CASES", 500);
+    let end = first + setting("KENNING_FUZZ_CASES", 700);
     let notes = tempfile::tempdir().unwrap();
     let mut troubles = Vec::new();
     while first < end {

@@ -13,6 +13,8 @@ use tokenizers::{Model, ModelWrapper, Token};
 /// The longest token of a Unigram vocabulary in bytes: several times the longest known. The library keeps them
 /// in a tree as deep, and walks it for every place of a text.
 const LONGEST: usize = 512;
+/// The most bytes that all of them have: three times as many as the largest known. Each may take 300 in the tree.
+const MOST: usize = 8 << 20;
 /// The longest word that WordPiece looks up in all its parts: ten times what known models ask for.
 const LONGEST_WORD: usize = 1000;
 
@@ -62,11 +64,21 @@ fn check(json: &Value) -> Result<(), String> {
     let vocabulary = json.get("vocab");
     if let Some(pieces) = vocabulary.and_then(Value::as_array) {
         let texts = pieces.iter().filter_map(|piece| piece.get(0)?.as_str());
-        return match texts.map(str::len).max() {
-            Some(length) if length > LONGEST => Err(format!(
-                "a piece of the vocabulary has {length} bytes, at most {LONGEST} were expected"
-            )),
-            _ => Ok(()),
+        let (mut longest, mut all) = (0, 0);
+        for text in texts {
+            longest = longest.max(text.len());
+            all += text.len();
+        }
+        return if longest > LONGEST {
+            Err(format!(
+                "a piece of the vocabulary has {longest} bytes, at most {LONGEST} were expected"
+            ))
+        } else if all > MOST {
+            Err(format!(
+                "the vocabulary has {all} bytes, at most {MOST} were expected"
+            ))
+        } else {
+            Ok(())
         };
     }
     let Some(merges) = json.get("merges").and_then(Value::as_array) else {
