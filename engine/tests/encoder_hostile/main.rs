@@ -10,6 +10,7 @@
 
 mod bases;
 mod bugs;
+mod bugs_in_tokenizers;
 mod case;
 mod charsmap;
 mod edits;
