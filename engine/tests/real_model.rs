@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use kenning::encoder::{Encoded, Encoder, EncoderOptions, Role};
+use kenning::encoder::{Encoded, Encoder, EncoderOptions, Precision, Role};
 use kenning::models::{DEFAULT_MODEL, ModelStore};
 use serde::Deserialize;
 
@@ -54,7 +54,7 @@ fn encoder() -> Option<&'static Encoder> {
             }
         };
         // A model that is there must open.
-        Some(Encoder::open(&folder, &EncoderOptions::default()).unwrap())
+        Some(Encoder::open(&folder, &reference()).unwrap())
     };
     ENCODER.get_or_init(open).as_ref()
 }
@@ -89,8 +89,16 @@ fn mpnet_gives_the_vectors_of_sentence_transformers() {
         None if is_required() => store.fetch(NAME, &mut |_| {}).unwrap(),
         None => return println!("skipped: {NAME} is not on this machine"),
     };
-    let encoder = Encoder::open(&folder, &EncoderOptions::default()).unwrap();
+    let encoder = Encoder::open(&folder, &reference()).unwrap();
     meets(&encoder, &golden_of("all-mpnet-base-v2"));
+}
+
+/// The precision that is compared with sentence-transformers.
+fn reference() -> EncoderOptions {
+    EncoderOptions {
+        precision: Some(Precision::F32),
+        ..EncoderOptions::default()
+    }
 }
 
 fn meets(encoder: &Encoder, golden: &Golden) {

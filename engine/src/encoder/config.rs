@@ -44,10 +44,24 @@ struct Modules {
     stages: Vec<StagePlace>,
 }
 
+/// The most bytes that a file of settings has: a hundred times as many as any known one.
+const MOST_SETTINGS: u64 = 16 << 20;
+
+/// Reads a file that has not more than `most` bytes.
+pub(super) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let failed = |source| Error::io("read", path, source);
+    // One that is no file, as a pipe, might never end.
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() || metadata.len() > most {
+        let reason = format!("a file of at most {} MiB was expected", most >> 20);
+        return Err(malformed(path, reason).into());
+    }
+    fs::read(path).map_err(failed)
+}
+
 /// Reads a JSON file.
 pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let bytes = fs::read(path).map_err(|source| Error::io("read", path, source))?;
-    let value = serde_json::from_slice(&bytes);
+    let value = serde_json::from_slice(&read_file(path, MOST_SETTINGS)?);
     Ok(value.map_err(|error| malformed(path, format!("no valid JSON: {error}")))?)
 }
 
@@ -124,6 +138,10 @@ fn modules(folder: &Path) -> Result<Modules> {
         let place = module["path"].as_str().unwrap_or_default();
         if place.split(['/', '\\']).any(|part| part == "..") || Path::new(place).is_absolute() {
             let reason = format!("module path {place:?} leaves the folder");
+            return Err(malformed(&path, reason).into());
+        }
+        if place.len() > 255 || place.contains(char::is_control) {
+            let reason = format!("a module path is no name of a folder: {place:?}");
             return Err(malformed(&path, reason).into());
         }
         let place = if place.is_empty() {

@@ -195,7 +195,6 @@ impl Encoder {
         let framed = inputs.iter().enumerate().map(|(index, ids)| {
             let ids = self.transformer.tokenizer.framed(ids);
             self.transformer.check_length(index, ids.len())?;
-            self.transformer.check_ids(index, &ids)?;
             Ok(ids.into())
         });
         self.embed(&framed.collect::<Result<Vec<_>>>()?)

@@ -43,7 +43,7 @@ pub enum ModelError {
         found: String,
     },
     /// A file of the model cannot be understood.
-    #[error("{} is damaged or not what it should be: {reason}", path.display())]
+    #[error("{} is damaged or not what it should be: {}", path.display(), brief(reason))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A family of models that Kenning does not know.
-    #[error("{} has model_type {model_type:?}; supported are {supported}", path.display())]
+    #[error("{} has model_type {}; supported are {supported}", path.display(), brief(&format!("{model_type:?}")))]
     Architecture {
         /// The `config.json` that says so.
         path: PathBuf,
@@ -61,7 +61,7 @@ pub enum ModelError {
         supported: String,
     },
     /// A setting of the model that Kenning cannot compute.
-    #[error("{} has {setting} = {value}; supported: {supported}", path.display())]
+    #[error("{} has {setting} = {}; supported: {supported}", path.display(), brief(value))]
     Unsupported {
         /// The file that holds the setting.
         path: PathBuf,
@@ -95,7 +95,7 @@ pub enum ModelError {
         expected: Vec<usize>,
     },
     /// A tensor has another shape than `config.json` implies.
-    #[error("{}: tensor {tensor} has shape {found:?}, expected {expected:?}", path.display())]
+    #[error("{}: tensor {tensor} has shape {}, expected {expected:?}", path.display(), brief(&format!("{found:?}")))]
     TensorShape {
         /// The weights.
         path: PathBuf,
@@ -117,7 +117,7 @@ pub enum ModelError {
         found: String,
     },
     /// The tokenizer failed on a text.
-    #[error("the tokenizer of {model} failed: {reason}")]
+    #[error("the tokenizer of {model} failed: {}", brief(reason))]
     Tokenize {
         /// The model.
         model: String,
@@ -172,6 +172,24 @@ pub enum ModelError {
         /// How many there are.
         most: usize,
     },
+    /// A text has no tokens, and the model adds none of its own.
+    #[error("input {index} has no tokens for {model}, which adds no special ones")]
+    NoTokens {
+        /// The model.
+        model: String,
+        /// The input's place in the call.
+        index: usize,
+    },
+    /// The model computes something that is no number.
+    #[error(
+        "{model} computes infinite numbers, or none at all, for input {index}: its weights are damaged"
+    )]
+    NotFinite {
+        /// The model.
+        model: String,
+        /// The input's place in the call.
+        index: usize,
+    },
     /// A precision was asked for that is not written for the model, or for the device.
     #[error("{model} cannot be computed in {} on {}", asked.name(), device.name())]
     Precision {
@@ -199,7 +217,7 @@ pub enum ModelError {
         reason: String,
     },
     /// The tensor library failed.
-    #[error("the encoder failed to compute: {0}")]
+    #[error("the encoder failed to compute: {}", brief(&.0.to_string()))]
     Compute(#[from] candle_core::Error),
 }
 
@@ -233,10 +251,21 @@ impl ModelError {
             Device { .. } => {
                 "use --device cpu, or build Kenning with that feature on a machine that has it"
             }
+            NotFinite { .. } => "fetch the model again, or choose another with --model",
             Threads { .. } => "ask for fewer threads",
-            Tokenize { .. } | TokenId { .. } | Compute(_) => return None,
+            Tokenize { .. } | TokenId { .. } | NoTokens { .. } | Compute(_) => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// As much of a text from a model's files as an error shows: its first line, and not too much of that.
+fn brief(text: &str) -> String {
+    const MOST: usize = 300;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }
 

@@ -108,10 +108,11 @@ mod tests {
 
     const INTERMEDIATE: usize = 50;
 
-    fn weights(width: usize) -> VarBuilder<'static> {
+    fn weights(width: usize, spread: f32) -> VarBuilder<'static> {
         let mut tensors = HashMap::new();
         let mut put = |name: &str, rows: usize, columns: usize| {
-            let random = |shape: &[usize]| Tensor::randn(0f32, 0.4, shape, &Device::Cpu).unwrap();
+            let random =
+                |shape: &[usize]| Tensor::randn(0f32, spread, shape, &Device::Cpu).unwrap();
             let weight = match columns {
                 0 => random(&[rows]),
                 _ => random(&[rows, columns]),
@@ -156,7 +157,7 @@ mod tests {
     fn the_cpu_computes_what_the_tensors_do() {
         use Activation::*;
         for (width, heads) in [(24, 3), (32, 1), (96, 2)] {
-            let tensors = weights(width);
+            let tensors = weights(width, 0.4);
             for activation in [Gelu, GeluTanh, GeluSigmoid, Silu, Relu] {
                 let sizes = sizes(width, heads, activation);
                 let quick = Layer::load(&tensors, &BERT_NAMES, &sizes).unwrap();
@@ -184,7 +185,8 @@ mod tests {
     #[test]
     fn bytes_come_close_to_the_tensors() {
         for (width, heads) in [(24, 3), (96, 2), (320, 5)] {
-            let tensors = weights(width);
+            // Scores of attention that are not large: there a small error may choose another token.
+            let tensors = weights(width, (width as f32).powf(-0.5));
             for activation in [Activation::Gelu, Activation::Relu] {
                 let sizes = sizes(width, heads, activation);
                 let bytes = LayerSizes {
@@ -200,7 +202,7 @@ mod tests {
                 let apart = norm(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
                 let share = apart / norm(&mut expected.iter().copied());
                 assert!(
-                    share > 0.0 && share < 0.04,
+                    share > 0.0 && share < 0.02,
                     "{width} {activation:?}: {share}"
                 );
             }

@@ -48,8 +48,16 @@ fn sum(states: &[f32], width: usize, weight: impl Fn(usize) -> f32, divisor: f32
 /// Scales `vector` to unit length. A zero vector stays zero.
 pub(super) fn normalise(vector: &mut [f32]) {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if length > 0.0 {
+    if length.is_normal() {
         vector.iter_mut().for_each(|x| *x /= length);
+        return;
+    }
+    // The squares of large or tiny numbers are none that f32 has.
+    let squares = vector.iter().map(|x| f64::from(*x).powi(2));
+    let length = squares.sum::<f64>().sqrt();
+    if length > 0.0 {
+        let divided = |x: f32| (f64::from(x) / length) as f32;
+        vector.iter_mut().for_each(|x| *x = divided(*x));
     }
 }
 
@@ -79,6 +87,11 @@ mod tests {
         let mut vector = [3.0, 4.0];
         normalise(&mut vector);
         assert_eq!(vector, [0.6, 0.8]);
+        for scale in [1e30, 1e-30] {
+            let mut vector = [3.0 * scale, 4.0 * scale];
+            normalise(&mut vector);
+            assert_eq!(vector, [0.6, 0.8]);
+        }
         let mut zero = [0.0; 3];
         normalise(&mut zero);
         assert_eq!(zero, [0.0; 3]);

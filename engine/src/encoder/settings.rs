@@ -93,6 +93,16 @@ impl Settings<'_> {
         Ok(sizes)
     }
 
+    /// Refuses more positions than there can be where each head has a number for each two of them.
+    pub fn pairs(&self, sizes: &Sizes) -> Result<()> {
+        let most = (limits::PAIRS / sizes.heads).isqrt();
+        if sizes.positions <= most {
+            return Ok(());
+        }
+        let (name, expected) = ("max_position_embeddings", format!("at most {most}"));
+        Err(self.wrong_size(name, sizes.positions, expected))
+    }
+
     /// Refuses heads that do not divide the width.
     pub fn divides(&self, name: &'static str, heads: usize, of: &str, width: usize) -> Result<()> {
         if width.is_multiple_of(heads) {
@@ -264,5 +274,9 @@ pub(super) mod limits {
     pub const LAYERS: usize = 256;
     pub const HEADS: usize = 256;
     pub const POSITIONS: usize = 1_048_576;
+    /// Positions that no table of weights bounds: four times those of the longest known model without one.
+    pub const FREE_POSITIONS: usize = 32_768;
+    /// Numbers for pairs of positions: 512 MiB. Known models have some 6 million.
+    pub const PAIRS: usize = 1 << 27;
     pub const TYPES: usize = 1_024;
 }

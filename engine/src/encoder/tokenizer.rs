@@ -1,15 +1,31 @@
-//! Texts to token ids.
+//! Texts to token ids. The steps are those of the `tokenizers` library, each checked or bounded, for a model's
+//! file is not to be trusted: reading order `watch`, `pattern`, `normaliser` with `charsmap`, `splitter`,
+//! `vocabulary`, `frame`.
 
-use std::fs;
+mod charsmap;
+mod frame;
+mod normaliser;
+mod pattern;
+mod splitter;
+mod vocabulary;
+mod watch;
+
 use std::path::{Path, PathBuf};
 
-use tokenizers::normalizers;
-use tokenizers::{Encoding, ModelWrapper, Tokenizer};
+use tokenizers::{Encoding, ModelWrapper, PostProcessorWrapper, TokenizerImpl};
 
-use super::transformer::Sequence;
+pub(super) use self::frame::PairFrame;
+use self::frame::{Frame, NoDecoder};
+use self::normaliser::Normaliser;
+use self::splitter::Splitter;
+use self::vocabulary::Vocabulary;
+use self::watch::watched;
+use super::config::read_file;
 use super::wordpiece::WordPiece;
 use super::{ModelError, sha256_hex};
-use crate::{Error, Result};
+use crate::Result;
+
+type Tokenizer = TokenizerImpl<Vocabulary, Normaliser, Splitter, PostProcessorWrapper, NoDecoder>;
 
 /// The tokens of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,52 +37,14 @@ pub struct Tokens {
     pub offsets: Vec<(usize, usize)>,
 }
 
-/// What goes round two texts that are read together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PairFrame {
-    /// Ids before the first text, between the two, and after the second.
-    special: [Vec<u32>; 3],
-    /// The types of those and of the texts: before, first, between, second, after.
-    types: [u32; 5],
-}
-
-impl PairFrame {
-    /// How many special tokens there are.
-    pub fn special_tokens(&self) -> usize {
-        self.special.iter().map(Vec::len).sum()
-    }
-
-    /// Where the second text begins.
-    pub fn second_at(&self, first: &[u32]) -> usize {
-        self.special[0].len() + first.len() + self.special[1].len()
-    }
-
-    /// The largest type.
-    pub fn most(&self) -> u32 {
-        self.types.into_iter().max().unwrap_or(0)
-    }
-
-    /// The two texts in the frame.
-    pub fn framed(&self, first: &[u32], second: &[u32]) -> Sequence {
-        let [before, between, after] = &self.special;
-        let mut sequence = Sequence::default();
-        for (part, kind) in [before, first, between, second, after]
-            .into_iter()
-            .zip(self.types)
-        {
-            sequence.ids.extend(part);
-            sequence.types.resize(sequence.ids.len(), kind);
-        }
-        sequence
-    }
-}
+/// The most bytes that `tokenizer.json` or `vocab.txt` has: twice as many as the largest known.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A model's tokenizer. It never truncates nor pads, whatever its file says.
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
     model: String,
-    /// Ids before and after every sequence.
-    frame: (Vec<u32>, Vec<u32>),
+    frame: Frame,
     /// SHA-256 of its file.
     pub sha256: String,
 }
@@ -75,9 +53,8 @@ pub(super) struct TextTokenizer {
 /// decides it.
 fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
     let path = folder.join("tokenizer.json");
-    let load = |path: &Path| fs::read(path).map_err(|source| Error::io("read", path, source));
     if path.exists() {
-        let bytes = load(&path)?;
+        let bytes = read_file(&path, MOST_BYTES)?;
         let hash = sha256_hex(&bytes);
         return Ok((path, bytes, hash));
     }
@@ -89,7 +66,7 @@ fn read(folder: &Path) -> Result<(PathBuf, Vec<u8>, String)> {
         }
         .into());
     }
-    let vocabulary = load(&path)?;
+    let vocabulary = read_file(&path, MOST_BYTES)?;
     let settings = WordPiece::read(folder)?;
     let json = settings.tokenizer(&path, &vocabulary)?.to_string();
     let decided = format!("{} {settings:?}", sha256_hex(&vocabulary));
@@ -105,20 +82,28 @@ impl TextTokenizer {
             path: path.clone(),
             reason,
         };
-        let mut tokenizer =
-            Tokenizer::from_bytes(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let read = || Ok(serde_json::from_slice::<Tokenizer>(&bytes)?);
+        let mut tokenizer = watched(bytes.len(), read).map_err(malformed)?;
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
             .map_err(|error| malformed(error.to_string()))?;
+        if let Some(processor) = tokenizer.get_post_processor() {
+            frame::check(processor).map_err(malformed)?;
+        }
+        if let Some(normaliser) = tokenizer.get_normalizer() {
+            let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
+            watched(bytes.len(), || {
+                frame::check_added(added.values(), normaliser)
+            })
+            .map_err(malformed)?;
+        }
         if lowercase {
-            let own = tokenizer.get_normalizer().cloned();
-            let all = std::iter::once(normalizers::Lowercase.into())
-                .chain(own)
-                .collect();
-            tokenizer
-                .with_normalizer(Some(normalizers::Sequence::new(all)))
-                .map_err(|error| malformed(error.to_string()))?;
+            let own = tokenizer.get_normalizer().cloned().unwrap_or_default();
+            watched(bytes.len(), || {
+                tokenizer.with_normalizer(Some(own.lowercased())).map(drop)
+            })
+            .map_err(malformed)?;
             sha256 = sha256_hex(format!("lowercase {sha256}").as_bytes());
         }
         let mut tokenizer = TextTokenizer {
@@ -127,17 +112,25 @@ impl TextTokenizer {
             frame: Default::default(),
             sha256,
         };
-        tokenizer.frame = tokenizer.probe()?.ok_or_else(|| {
-            malformed(
-                "special tokens only before and after a text, of type 0, were expected".into(),
-            )
-        })?;
+        tokenizer.frame = tokenizer.probe().map_err(malformed)?;
         Ok(tokenizer)
     }
 
     /// The tokens of `text` without special ones.
     pub fn tokens(&self, text: &str) -> Result<Tokens> {
         Ok(spans(text, &self.run(text, false)?))
+    }
+
+    /// The tokens of `text` without special ones, and for each the number of the word that it is of.
+    pub fn words(&self, text: &str) -> Result<(Tokens, Vec<Option<u32>>)> {
+        let encoding = self.run(text, false)?;
+        let words = encoding.get_word_ids().to_vec();
+        Ok((spans(text, &encoding), words))
+    }
+
+    /// The id of a piece, if there is one.
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(piece)
     }
 
     /// The piece of an id; empty for an id that is none.
@@ -147,7 +140,7 @@ impl TextTokenizer {
 
     /// The name of the method.
     pub fn kind(&self) -> &'static str {
-        match self.tokenizer.get_model() {
+        match &self.tokenizer.get_model().0 {
             ModelWrapper::BPE(_) => "BPE",
             ModelWrapper::Unigram(_) => "Unigram",
             ModelWrapper::WordLevel(_) => "WordLevel",
@@ -175,84 +168,44 @@ impl TextTokenizer {
         [&self.frame.0, ids, &self.frame.1].concat()
     }
 
-    fn run(&self, text: &str, special: bool) -> Result<Encoding> {
-        let encoding = self.tokenizer.encode(text, special);
-        Ok(encoding.map_err(|error| self.failed(error.to_string()))?)
-    }
-
-    /// The ids around a sequence, found by tokenising a text with and without them.
-    fn probe(&self) -> Result<Option<(Vec<u32>, Vec<u32>)>> {
-        let with = self.run("a", true)?;
-        let bare = self.ids("a")?;
-        if with.get_type_ids().iter().any(|kind| *kind != 0) {
-            return Ok(None);
-        }
-        let with = with.get_ids();
-        let extra = with.len().saturating_sub(bare.len());
-        let start = (0..=extra).find(|start| with[*start..].starts_with(&bare));
-        Ok(start.map(|start| (with[..start].to_vec(), with[start + bare.len()..].to_vec())))
-    }
-
     /// What goes round a pair of texts, found by tokenising one; `None` where it cannot be told.
     pub fn pair_frame(&self) -> Result<Option<PairFrame>> {
-        let encoding = self.tokenizer.encode(("a", "a"), true);
-        let encoding = encoding.map_err(|error| self.failed(error.to_string()))?;
-        let (ids, types) = (encoding.get_ids(), encoding.get_type_ids());
         let bare = self.ids("a")?;
-        let text_from =
-            |from: usize| (from..ids.len()).find(|&start| ids[start..].starts_with(&bare));
-        let Some(first) = text_from(0) else {
-            return Ok(None);
-        };
-        let between = first + bare.len();
-        let Some(second) = text_from(between) else {
-            return Ok(None);
-        };
-        let after = second + bare.len();
-        let parts = [
-            0..first,
-            first..between,
-            between..second,
-            second..after,
-            after..ids.len(),
-        ];
-        let mut kinds = [0; 5];
-        for (kind, part) in kinds.iter_mut().zip(&parts) {
-            let of_part = &types[part.clone()];
-            *kind = of_part.first().copied().unwrap_or(0);
-            if of_part.iter().any(|other| other != kind) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(PairFrame {
-            special: [0, 2, 4].map(|part: usize| ids[parts[part].clone()].to_vec()),
-            types: kinds,
-        }))
-    }
-
-    /// The tokens of `text` without special ones, and for each the number of the word that it is of.
-    pub fn words(&self, text: &str) -> Result<(Tokens, Vec<Option<u32>>)> {
-        let encoding = self.run(text, false)?;
-        let words = encoding.get_word_ids().to_vec();
-        Ok((spans(text, &encoding), words))
-    }
-
-    /// The id of a piece, if there is one.
-    pub fn id(&self, piece: &str) -> Option<u32> {
-        self.tokenizer.token_to_id(piece)
-    }
-
-    /// The text of one id, as it would be written.
-    pub fn written(&self, id: u32) -> Result<String> {
-        let text = self.tokenizer.decode(&[id], false);
-        Ok(text.map_err(|error| self.failed(error.to_string()))?)
-    }
-
-    fn failed(&self, reason: String) -> ModelError {
-        ModelError::Tokenize {
+        let with = watched(2, || self.tokenizer.encode(("a", "a"), true));
+        let with = with.map_err(|reason| ModelError::Tokenize {
             model: self.model.clone(),
             reason,
+        })?;
+        Ok(PairFrame::around(&with, &bare))
+    }
+
+    fn run(&self, text: &str, special: bool) -> Result<Encoding> {
+        let encoding = self.encoding(text, special);
+        Ok(encoding.map_err(|reason| ModelError::Tokenize {
+            model: self.model.clone(),
+            reason,
+        })?)
+    }
+
+    fn encoding(&self, text: &str, special: bool) -> Result<Encoding, String> {
+        watched(text.len(), || self.tokenizer.encode(text, special))
+    }
+
+    /// The ids around a sequence, found by tokenising a text with and without them: the first that the
+    /// tokenizer has tokens for.
+    fn probe(&self) -> Result<Frame, String> {
+        let mut found = Err("tokens for one of a, 1, . and 一 were expected".to_owned());
+        for text in ["a", "1", ".", "一"] {
+            let bare = self.encoding(text, false)?;
+            if !bare.get_ids().is_empty() {
+                let with = self.encoding(text, true)?;
+                found = frame::around(&with, bare.get_ids()).ok_or_else(|| {
+                    "special tokens only before and after a text, of type 0, were expected".into()
+                });
+                break;
+            }
         }
+        found
     }
 }
 

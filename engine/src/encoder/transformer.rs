@@ -176,37 +176,61 @@ impl Transformer {
         .into())
     }
 
-    /// The error for an id outside the vocabulary, if there is one among `ids`.
-    pub fn check_ids(&self, index: usize, ids: &[u32]) -> Result<()> {
+    /// Refuses inputs that the model has no embeddings for.
+    fn check(&self, inputs: &[Sequence]) -> Result<()> {
         let vocabulary = self.shape.vocabulary;
-        match ids.iter().find(|&&id| id as usize >= vocabulary) {
-            None => Ok(()),
-            Some(&id) => Err(ModelError::TokenId {
-                model: self.name.clone(),
-                index,
-                id,
-                vocabulary,
+        for (index, input) in inputs.iter().enumerate() {
+            let model = || self.name.clone();
+            if input.ids.is_empty() {
+                let model = model();
+                return Err(ModelError::NoTokens { model, index }.into());
             }
-            .into()),
+            let strange = input.ids.iter().find(|&&id| id as usize >= vocabulary);
+            if let Some(&id) = strange {
+                let model = model();
+                return Err(ModelError::TokenId {
+                    model,
+                    index,
+                    id,
+                    vocabulary,
+                }
+                .into());
+            }
         }
+        Ok(())
+    }
+
+    /// Refuses numbers that are none: damaged weights give them, and nothing can be found by them.
+    fn finite(&self, index: usize, numbers: &[f32]) -> Result<()> {
+        if numbers.iter().all(|number| number.is_finite()) {
+            return Ok(());
+        }
+        let model = self.name.clone();
+        Err(ModelError::NotFinite { model, index }.into())
     }
 
     /// Runs the model on `inputs`, all within the limit, and `finish` on the states of each: `[l, d]`, on the
     /// device. The results come in the order of the inputs.
-    pub fn compute<T: Send + Clone + Default>(
+    pub fn compute(
         &self,
         inputs: &[Sequence],
-        finish: impl Fn(&Tensor) -> candle_core::Result<T> + Sync,
-    ) -> Result<Vec<T>> {
+        finish: impl Fn(&Tensor) -> candle_core::Result<Vec<f32>> + Sync,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.check(inputs)?;
         let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
         let batches = plan(&lengths, self.workers.threads());
         let done = self.workers.each(&batches, |batch| {
             let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
-            let rows = (0..batch.members.len()).map(|row| finish(&states.get(row)?));
-            let done = rows.collect::<candle_core::Result<Vec<_>>>();
-            Ok(done.map_err(ModelError::Compute)?)
+            let rows = batch.members.iter().enumerate().map(|(row, &index)| {
+                let states = states.get(row).map_err(ModelError::Compute)?;
+                // Pooling by the maximum would hide them.
+                self.finite(index, &sums(&states).map_err(ModelError::Compute)?)?;
+                let done = finish(&states).map_err(ModelError::Compute)?;
+                self.finite(index, &done).map(|()| done)
+            });
+            rows.collect::<Result<Vec<_>>>()
         })?;
-        let mut results = vec![T::default(); inputs.len()];
+        let mut results = vec![Vec::new(); inputs.len()];
         for (batch, done) in batches.iter().zip(done) {
             for (&member, result) in batch.members.iter().zip(done) {
                 results[member] = result;
@@ -230,6 +254,11 @@ impl Transformer {
         });
         self.network.forward(&ids, types.transpose()?.as_ref())
     }
+}
+
+/// The sum of each state's numbers: not finite where one of them is not.
+fn sums(states: &Tensor) -> candle_core::Result<Vec<f32>> {
+    states.sum(1)?.to_vec1()
 }
 
 /// The limit that was asked for, else the folder's, as far as there are positions.

@@ -1,7 +1,6 @@
 //! Weights from safetensors files: one, or shards with an index.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -11,8 +10,12 @@ use candle_nn::var_builder::SimpleBackend;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
+use super::config::read_file;
 use super::{ModelError, Precision, read_json};
-use crate::{Error, Result};
+use crate::Result;
+
+/// The most bytes that a file of weights has: several times the largest known encoder.
+const MOST_BYTES: u64 = 64 << 30;
 
 /// The bytes of a model's weights.
 pub(super) struct Weights {
@@ -50,12 +53,14 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
             })?;
         let names: BTreeSet<&str> = map.values().filter_map(|name| name.as_str()).collect();
         // A shard lies beside its index: a name with a folder in it is none of ours.
-        let stray = names
-            .iter()
-            .find(|name| name.contains(['/', '\\']) || !name.ends_with(".safetensors"));
+        let stray = names.iter().find(|name| {
+            name.contains(|c: char| c.is_control() || ['/', '\\'].contains(&c))
+                || !name.ends_with(".safetensors")
+                || name.len() > 255
+        });
         if let Some(name) = stray {
             let reason =
-                format!("weight_map names {name:?}, a .safetensors file beside it was expected");
+                format!("in weight_map a .safetensors file beside it was expected, not {name:?}");
             return Err(ModelError::Malformed {
                 path: index,
                 reason,
@@ -86,9 +91,9 @@ impl Weights {
     pub fn open(folder: &Path, device: Device, precision: Precision) -> Result<Weights> {
         let files = weight_files(folder)?
             .into_iter()
-            .map(|path| match fs::read(&path) {
-                Ok(bytes) => Ok((path, bytes)),
-                Err(source) => Err(Error::io("read", &path, source)),
+            .map(|path| {
+                let bytes = read_file(&path, MOST_BYTES)?;
+                Ok((path, bytes))
             })
             .collect::<Result<_>>()?;
         Ok(Weights {

@@ -6,10 +6,10 @@
 
 use super::codes::{GROUP, Range};
 
-/// Adds to `rows` rows of `width` numbers in `out`, for each row r and column c,
+/// Adds to `rows` rows of `width` numbers in `out`, `stride` apart, for each row r and column c,
 ///
 /// scale[r] · scales[c] · Σ codes[r] · panel[c] + least[r] · sums[c].
-pub type Dot = fn(part: &Part<'_>, out: &mut [f32]);
+pub type Dot = fn(part: &Part<'_>, out: &mut [f32], stride: usize);
 
 /// One group of steps of a product.
 pub struct Part<'a> {
@@ -30,14 +30,14 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn check(&self, width: usize, out: &[f32]) {
+    fn check(&self, width: usize, out: &[f32], stride: usize) {
         let steps = self.panel.len() / width;
         let last = self.rows.saturating_sub(1);
         assert!(steps <= GROUP && self.panel.len().is_multiple_of(4 * width));
         assert!(self.codes.len() >= last * self.stride + steps);
         assert!(self.ranges.len() > last * self.range_stride);
         assert!(self.scales.len() >= width && self.sums.len() >= width);
-        assert!(out.len() >= self.rows * width);
+        assert!(self.rows == 0 || out.len() >= last * stride + width);
     }
 }
 
@@ -80,10 +80,11 @@ pub const PORTABLE: DotTile = DotTile {
     dot: portable,
 };
 
-fn portable(part: &Part<'_>, out: &mut [f32]) {
-    part.check(16, out);
+fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    part.check(16, out, stride);
     let steps = part.panel.len() / 16;
-    for (row, out) in out.chunks_exact_mut(16).take(part.rows).enumerate() {
+    for row in 0..part.rows {
+        let out = &mut out[row * stride..][..16];
         let mut sums = [0i32; 16];
         let codes = &part.codes[row * part.stride..][..steps];
         for (codes, columns) in codes
@@ -133,31 +134,31 @@ mod x86 {
 
     /// Calls `tile` with the number of rows as a constant, without which the sums would not be in registers.
     macro_rules! with_rows {
-        ($tile:ident, $part:expr, $out:expr, $($count:literal)*) => {
+        ($tile:ident, $part:expr, $out:expr, $stride:expr, $($count:literal)*) => {
             match $part.rows {
                 0 => {}
-                $($count => $tile::<$count>($part, $out),)*
+                $($count => $tile::<$count>($part, $out, $stride),)*
                 _ => unreachable!("a tile has no more rows"),
             }
         };
     }
 
-    fn avx512(part: &Part<'_>, out: &mut [f32]) {
-        part.check(32, out);
+    fn avx512(part: &Part<'_>, out: &mut [f32], stride: usize) {
+        part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512 with VNNI; sizes were checked above.
-        unsafe { with_rows!(rows512, part, out, 1 2 3 4 5 6 7 8 9 10 11 12) }
+        unsafe { with_rows!(rows512, part, out, stride, 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 
-    fn avx_vnni(part: &Part<'_>, out: &mut [f32]) {
-        part.check(16, out);
+    fn avx_vnni(part: &Part<'_>, out: &mut [f32], stride: usize) {
+        part.check(16, out, stride);
         // SAFETY: only handed out where the processor has AVX2, FMA and AVX-VNNI; sizes were checked above.
-        unsafe { with_rows!(rows_vnni, part, out, 1 2 3 4 5 6) }
+        unsafe { with_rows!(rows_vnni, part, out, stride, 1 2 3 4 5 6) }
     }
 
-    fn avx2(part: &Part<'_>, out: &mut [f32]) {
-        part.check(16, out);
+    fn avx2(part: &Part<'_>, out: &mut [f32], stride: usize) {
+        part.check(16, out, stride);
         // SAFETY: only handed out where the processor has AVX2 and FMA; sizes were checked above.
-        unsafe { with_rows!(rows256, part, out, 1 2 3 4) }
+        unsafe { with_rows!(rows256, part, out, stride, 1 2 3 4) }
     }
 
     /// Four codes of a row as one number.
@@ -179,7 +180,7 @@ mod x86 {
     /// # Safety
     /// The part has `ROWS` rows, and was checked for a width of 32.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn rows512<const ROWS: usize>(part: &Part<'_>, out: &mut [f32]) {
+    unsafe fn rows512<const ROWS: usize>(part: &Part<'_>, out: &mut [f32], stride: usize) {
         // SAFETY: 32 numbers of each were checked.
         let (scales, weights) = unsafe {
             let (scales, sums) = (part.scales.as_ptr(), part.sums.as_ptr());
@@ -212,7 +213,7 @@ mod x86 {
                 let y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scales[half]);
                 // SAFETY: `out` has 32 numbers for each row.
                 unsafe {
-                    let out = out.as_mut_ptr().add(32 * row + 16 * half);
+                    let out = out.as_mut_ptr().add(stride * row + 16 * half);
                     let sum = _mm512_fmadd_ps(scale, y, _mm512_loadu_ps(out));
                     _mm512_storeu_ps(out, _mm512_fmadd_ps(least, weights[half], sum));
                 }
@@ -226,7 +227,7 @@ mod x86 {
             /// # Safety
             /// The part has `ROWS` rows, and was checked for a width of 16.
             #[target_feature(enable = $features)]
-            unsafe fn $name<const ROWS: usize>(part: &Part<'_>, out: &mut [f32]) {
+            unsafe fn $name<const ROWS: usize>(part: &Part<'_>, out: &mut [f32], stride: usize) {
                 // SAFETY: 16 numbers of each were checked.
                 let (scales, weights) = unsafe {
                     let (scales, sums) = (part.scales.as_ptr(), part.sums.as_ptr());
@@ -259,7 +260,7 @@ mod x86 {
                         let y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scales[half]);
                         // SAFETY: `out` has 16 numbers for each row.
                         unsafe {
-                            let out = out.as_mut_ptr().add(16 * row + 8 * half);
+                            let out = out.as_mut_ptr().add(stride * row + 8 * half);
                             let sum = _mm256_fmadd_ps(scale, y, _mm256_loadu_ps(out));
                             _mm256_storeu_ps(out, _mm256_fmadd_ps(least, weights[half], sum));
                         }
@@ -340,7 +341,7 @@ mod tests {
                         least: row as f32 - 2.0,
                     };
                     let ranges: Vec<Range> = (0..rows).map(range).collect();
-                    let mut out = vec![1.0; rows * tile.width];
+                    let (wide, mut out) = (tile.width + 3, vec![1.0; rows * (tile.width + 3)]);
                     let part = Part {
                         codes: &codes,
                         stride,
@@ -351,9 +352,13 @@ mod tests {
                         scales: &scales,
                         sums: &sums,
                     };
-                    (tile.dot)(&part, &mut out);
+                    (tile.dot)(&part, &mut out, wide);
                     for (place, found) in out.iter().enumerate() {
-                        let (row, column) = (place / tile.width, place % tile.width);
+                        let (row, column) = (place / wide, place % wide);
+                        if column >= tile.width {
+                            assert_eq!(*found, 1.0);
+                            continue;
+                        }
                         let mut sum = 0;
                         for step in 0..steps {
                             let at = step / 4 * 4 * tile.width + 4 * column + step % 4;

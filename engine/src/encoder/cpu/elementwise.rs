@@ -11,8 +11,8 @@ use super::codes::{self, Encode, Range};
 pub struct Elementwise {
     /// Applies an activation to every number; see [`is_computed`].
     pub activate: fn(Activation, &mut [f32]),
-    /// eˣ of every number, divided by their sum.
-    pub softmax: fn(&mut [f32]),
+    /// eˣ of every number less the largest; the result is what makes shares of them, one divided by their sum.
+    pub powers: fn(&mut [f32]) -> f32,
     /// Adds the residual to a row and normalises it: mean 0, variance 1, then weight and bias.
     pub add_and_normalise: fn(&mut [f32], AddAndNormalise<'_>),
     /// Writes a group of numbers as codes.
@@ -141,15 +141,14 @@ fn sum(numbers: &[f32], take: impl Fn(f32) -> f32) -> f32 {
 }
 
 #[inline(always)]
-fn softmax(numbers: &mut [f32]) {
-    let most = folded(numbers, f32::NEG_INFINITY, |x| x, f32::max);
+fn powers(numbers: &mut [f32]) -> f32 {
+    // Not `f32::max`, which takes three instructions.
+    let largest = |a, b| if b > a { b } else { a };
+    let most = folded(numbers, f32::NEG_INFINITY, |x| x, largest);
     for x in numbers.iter_mut() {
         *x = exp(*x - most);
     }
-    let share = 1.0 / sum(numbers, |x| x);
-    for x in numbers {
-        *x *= share;
-    }
+    1.0 / sum(numbers, |x| x)
 }
 
 #[inline(always)]
@@ -181,8 +180,8 @@ macro_rules! compiled_for {
             }
 
             $(#[target_feature(enable = $features)])?
-            fn softmax(numbers: &mut [f32]) {
-                super::softmax(numbers);
+            fn powers(numbers: &mut [f32]) -> f32 {
+                super::powers(numbers)
             }
 
             $(#[target_feature(enable = $features)])?
@@ -199,7 +198,7 @@ macro_rules! compiled_for {
                 // SAFETY: only handed out where the processor has these instructions.
                 activate: |activation, numbers| unsafe { activate(activation, numbers) },
                 // SAFETY: as above.
-                softmax: |numbers| unsafe { softmax(numbers) },
+                powers: |numbers| unsafe { powers(numbers) },
                 // SAFETY: as above.
                 add_and_normalise: |row, with| unsafe { add_and_normalise(row, with) },
                 // SAFETY: as above.
@@ -212,8 +211,7 @@ macro_rules! compiled_for {
 #[allow(unused_unsafe)]
 mod sets {
     use super::{
-        Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, codes,
-        softmax,
+        Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, codes, powers,
     };
 
     compiled_for!(portable);
@@ -297,7 +295,8 @@ mod tests {
             };
             (functions.add_and_normalise)(&mut normalised, with);
             let mut shares = numbers.clone();
-            (functions.softmax)(&mut shares);
+            let share = (functions.powers)(&mut shares);
+            shares.iter_mut().for_each(|x| *x *= share);
             let mut active = numbers.clone();
             (functions.activate)(Activation::Gelu, &mut active);
             [normalised, shares, active].concat()

@@ -76,7 +76,7 @@ impl Layer {
         scratch.qkv.resize(rows * 3 * width, 0.0);
         scratch.context.resize(rows * width, 0.0);
         scratch.out.resize(block * width, 0.0);
-        let scores = self.machine.tile.rows * length;
+        let scores = self.machine.tile.rows * padded(length);
         let between = scores.max(block * self.up.columns());
         scratch.between.resize(between, 0.0);
         let blocks = states.chunks(BLOCK * width);
@@ -127,28 +127,31 @@ impl Layer {
         let qkv = &qkv[text * length * stride..][..length * stride];
         let part = |which: usize| &qkv[which * width + head * size..];
         let (query, key, value) = (part(0), part(1), part(2));
-        keys.fill(tile, size, length, |step, column| {
-            key[column * stride + step] * self.scale
-        });
-        values.fill(tile, length, size, |step, column| {
-            value[step * stride + column]
-        });
+        keys.fill_transposed(tile, (size, length), (key, stride), self.scale);
+        values.fill(tile, (length, size), (value, stride));
         let context = &mut context[text * length * width..][..length * width];
+        let padded = padded(length);
         for first in (0..length).step_by(tile.rows) {
             let rows = tile.rows.min(length - first);
             let query = &query[first * stride..];
-            keys.multiply(tile, (query, stride), rows, (between, length));
-            for (row, scores) in between.chunks_exact_mut(length).take(rows).enumerate() {
+            keys.multiply(tile, (query, stride), rows, (between, padded));
+            let mut shares = [0.0; MOST_ROWS];
+            let scores = between.chunks_exact_mut(padded).zip(&mut shares);
+            for (row, (scores, share)) in scores.take(rows).enumerate() {
                 if let Some(bias) = bias {
-                    add(
-                        scores,
-                        &bias[(head * length + first + row) * length..][..length],
-                    );
+                    let of_head = &bias[(head * length + first + row) * length..];
+                    add(scores, &of_head[..length]);
                 }
-                (self.machine.elementwise.softmax)(scores);
+                scores[length..].fill(f32::NEG_INFINITY);
+                *share = (self.machine.elementwise.powers)(scores);
             }
             let out = &mut context[first * width + head * size..];
-            values.multiply(tile, (between, length), rows, (out, width));
+            values.multiply(tile, (between, padded), rows, (out, width));
+            for (out, share) in out.chunks_mut(width).zip(&shares[..rows]) {
+                for x in &mut out[..size] {
+                    *x *= share;
+                }
+            }
         }
     }
 
@@ -177,6 +180,14 @@ impl Layer {
         self.down.apply(machine, between, out, codes);
         join(&self.norm, out, states);
     }
+}
+
+/// The most rows that a tile has.
+const MOST_ROWS: usize = 12;
+
+/// Scores of a query, with room for whole vector registers.
+fn padded(length: usize) -> usize {
+    length.next_multiple_of(16)
 }
 
 fn add(row: &mut [f32], bias: &[f32]) {

@@ -2,6 +2,9 @@
 
 use super::tile::Tile;
 
+/// The most numbers that a tile has.
+pub const TILE: usize = 12 * 32;
+
 /// A matrix cut into panels of columns, the last one filled up with zeros.
 #[derive(Default)]
 pub struct Panels {
@@ -14,35 +17,56 @@ impl Panels {
     /// A linear layer's weights, `columns` rows of `depth` numbers as checkpoints have them, cut for `tile`.
     pub fn of_weights(tile: Tile, weights: &[f32], depth: usize) -> Panels {
         let mut panels = Panels::default();
-        let columns = weights.len() / depth;
-        panels.fill(tile, depth, columns, |step, column| {
-            weights[column * depth + step]
-        });
+        let shape = (depth, weights.len() / depth);
+        panels.fill_transposed(tile, shape, (weights, depth), 1.0);
         panels
     }
 
-    /// Takes over a matrix of `depth` rows and `columns` columns, in the memory of the one before.
+    /// Takes over the transpose of a matrix of `columns` rows of `depth` numbers, `stride` apart, times `scale`, in
+    /// the memory of the one before.
+    pub fn fill_transposed(
+        &mut self,
+        tile: Tile,
+        (depth, columns): (usize, usize),
+        (rows, stride): (&[f32], usize),
+        scale: f32,
+    ) {
+        let width = tile.width;
+        self.resize(tile, depth, columns);
+        for (column, row) in rows.chunks(stride).take(columns).enumerate() {
+            let panel = &mut self.numbers[column / width * depth * width..][..depth * width];
+            let places = panel[column % width..].iter_mut().step_by(width);
+            for (place, number) in places.zip(&row[..depth]) {
+                *place = number * scale;
+            }
+        }
+    }
+
+    /// Takes over a matrix of `depth` rows of `columns` numbers, `stride` apart, in the memory of the one before.
     pub fn fill(
         &mut self,
         tile: Tile,
-        depth: usize,
-        columns: usize,
-        at: impl Fn(usize, usize) -> f32,
+        (depth, columns): (usize, usize),
+        (rows, stride): (&[f32], usize),
     ) {
         let width = tile.width;
-        self.numbers.clear();
-        self.numbers
-            .resize(columns.div_ceil(width) * depth * width, 0.0);
-        self.depth = depth;
-        self.columns = columns;
+        self.resize(tile, depth, columns);
         for (number, panel) in self.numbers.chunks_exact_mut(depth * width).enumerate() {
             let first = number * width;
-            let present = width.min(columns - first);
-            for (step, row) in panel.chunks_exact_mut(width).enumerate() {
-                for (column, place) in row[..present].iter_mut().enumerate() {
-                    *place = at(step, first + column);
-                }
+            let present = first..columns.min(first + width);
+            for (place, row) in panel.chunks_exact_mut(width).zip(rows.chunks(stride)) {
+                copy(&mut place[..present.len()], &row[present.clone()]);
             }
+        }
+    }
+
+    /// Makes room; what lies beyond the last column is zero.
+    fn resize(&mut self, tile: Tile, depth: usize, columns: usize) {
+        let size = columns.div_ceil(tile.width) * depth * tile.width;
+        if (self.depth, self.columns, self.numbers.len()) != (depth, columns, size) {
+            self.numbers.clear();
+            self.numbers.resize(size, 0.0);
+            (self.depth, self.columns) = (depth, columns);
         }
     }
 
@@ -56,26 +80,28 @@ impl Panels {
         (out, out_stride): (&mut [f32], usize),
     ) {
         let width = tile.width;
-        let mut product = [0f32; 12 * 32];
-        let product = &mut product[..rows * width];
         for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
-            (tile.multiply)(a, stride, rows, panel, product);
             let first = number * width;
-            let present = width.min(self.columns - first);
-            for (row, product) in product.chunks_exact(width).enumerate() {
+            if first + width <= self.columns {
+                (tile.multiply)((a, stride), rows, panel, (&mut out[first..], out_stride));
+                continue;
+            }
+            // The last panel has columns that are none.
+            let mut product = [0f32; TILE];
+            (tile.multiply)((a, stride), rows, panel, (&mut product, width));
+            let present = self.columns - first;
+            for (row, product) in product.chunks_exact(width).take(rows).enumerate() {
                 let at = row * out_stride + first;
                 out[at..at + present].copy_from_slice(&product[..present]);
             }
         }
     }
-}
 
-impl Panels {
     /// Products of all `rows`, as deep as the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
     /// while it is in the cache.
     pub fn multiply_all(&self, tile: Tile, rows: &[f32], bias: &[f32], out: &mut [f32]) {
         let width = tile.width;
-        let mut products = [0f32; 12 * 32];
+        let mut products = [0f32; TILE];
         for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
             let first = number * width;
             let present = width.min(self.columns - first);
@@ -84,7 +110,7 @@ impl Panels {
             for (rows, out) in blocks.zip(out.chunks_mut(tile.rows * self.columns)) {
                 let count = rows.len() / self.depth;
                 let products = &mut products[..count * width];
-                (tile.multiply)(rows, self.depth, count, panel, products);
+                (tile.multiply)((rows, self.depth), count, panel, (&mut *products, width));
                 let out = out.chunks_exact_mut(self.columns);
                 for (out, product) in out.zip(products.chunks_exact(width)) {
                     let sums = product.iter().zip(bias);
@@ -95,6 +121,16 @@ impl Panels {
             }
         }
     }
+}
+
+/// Copies a few numbers, without the call that a copy of unknown length makes.
+fn copy(to: &mut [f32], from: &[f32]) {
+    let (to, to_rest) = to.as_chunks_mut::<16>();
+    let (from, from_rest) = from.as_chunks::<16>();
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    to_rest.copy_from_slice(from_rest);
 }
 
 #[cfg(test)]

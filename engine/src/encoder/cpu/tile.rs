@@ -4,9 +4,9 @@
 //! accumulators of a tile stay in registers for the whole sum: 12 rows by 2 registers of AVX-512, 6 by 2 of
 //! AVX2, which keeps both multipliers busy while a sum waits for itself.
 
-/// Products of the first `rows` rows of `a`, which stand `stride` apart, with a panel: `rows` times
-/// `width` numbers into `out`.
-pub type Multiply = fn(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]);
+/// Products of the first `rows` rows of `a.0`, which stand `a.1` apart, with a panel: `width` numbers a row, into
+/// rows of `out.0`, `out.1` apart.
+pub type Multiply = fn(a: (&[f32], usize), rows: usize, panel: &[f32], out: (&mut [f32], usize));
 
 /// A way to multiply.
 #[derive(Clone, Copy)]
@@ -41,15 +41,20 @@ pub const PORTABLE: Tile = Tile {
     multiply: portable,
 };
 
-fn portable(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]) {
-    for (row, out) in out.chunks_exact_mut(16).take(rows).enumerate() {
+fn portable(
+    (a, stride): (&[f32], usize),
+    rows: usize,
+    panel: &[f32],
+    (out, out_stride): (&mut [f32], usize),
+) {
+    for row in 0..rows {
         let mut sums = [0f32; 16];
         for (x, step) in a[row * stride..].iter().zip(panel.as_chunks::<16>().0) {
             for (sum, y) in sums.iter_mut().zip(step) {
                 *sum += x * y;
             }
         }
-        out.copy_from_slice(&sums);
+        out[row * out_stride..][..16].copy_from_slice(&sums);
     }
 }
 
@@ -75,6 +80,7 @@ mod x86 {
     macro_rules! with_rows {
         ($tile:ident, $rows:expr, $arguments:tt, $($count:literal)*) => {
             match $rows {
+                0 => {}
                 $($count => with_rows!(@call $tile $count $arguments),)*
                 _ => unreachable!("a tile has no more rows"),
             }
@@ -84,28 +90,64 @@ mod x86 {
         };
     }
 
-    fn check(a: &[f32], stride: usize, rows: usize, depth: usize) {
-        assert!(rows == 0 || a.len() >= (rows - 1) * stride + depth);
+    /// The arguments of a product.
+    struct Part<'a> {
+        a: &'a [f32],
+        stride: usize,
+        rows: usize,
+        panel: &'a [f32],
     }
 
-    fn avx512(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]) {
-        check(a, stride, rows, panel.len() / 32);
-        // SAFETY: only handed out where the processor has AVX-512; `a` was checked above.
-        unsafe { with_rows!(rows512, rows, (a, stride, panel, out), 1 2 3 4 5 6 7 8 9 10 11 12) }
+    impl Part<'_> {
+        fn check(&self, width: usize, out: &[f32], out_stride: usize) {
+            let last = self.rows.saturating_sub(1);
+            assert!(
+                self.rows == 0 || self.a.len() >= last * self.stride + self.panel.len() / width
+            );
+            assert!(self.rows == 0 || out.len() >= last * out_stride + width);
+        }
     }
 
-    fn avx2(a: &[f32], stride: usize, rows: usize, panel: &[f32], out: &mut [f32]) {
-        check(a, stride, rows, panel.len() / 16);
-        // SAFETY: only handed out where the processor has AVX2 and FMA; `a` was checked above.
-        unsafe { with_rows!(rows256, rows, (a, stride, panel, out), 1 2 3 4 5 6) }
+    fn avx512(
+        (a, stride): (&[f32], usize),
+        rows: usize,
+        panel: &[f32],
+        (out, out_stride): (&mut [f32], usize),
+    ) {
+        let part = Part {
+            a,
+            stride,
+            rows,
+            panel,
+        };
+        part.check(32, out, out_stride);
+        // SAFETY: only handed out where the processor has AVX-512; sizes were checked above.
+        unsafe { with_rows!(rows512, rows, (&part, out, out_stride), 1 2 3 4 5 6 7 8 9 10 11 12) }
+    }
+
+    fn avx2(
+        (a, stride): (&[f32], usize),
+        rows: usize,
+        panel: &[f32],
+        (out, out_stride): (&mut [f32], usize),
+    ) {
+        let part = Part {
+            a,
+            stride,
+            rows,
+            panel,
+        };
+        part.check(16, out, out_stride);
+        // SAFETY: only handed out where the processor has AVX2 and FMA; sizes were checked above.
+        unsafe { with_rows!(rows256, rows, (&part, out, out_stride), 1 2 3 4 5 6) }
     }
 
     /// # Safety
-    /// `a` holds `ROWS` rows of as many numbers as the panel has steps.
+    /// The part has `ROWS` rows and was checked.
     #[target_feature(enable = "avx512f")]
-    unsafe fn rows512<const ROWS: usize>(a: &[f32], stride: usize, panel: &[f32], out: &mut [f32]) {
+    unsafe fn rows512<const ROWS: usize>(part: &Part<'_>, out: &mut [f32], stride: usize) {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-        for (step, columns) in panel.as_chunks::<32>().0.iter().enumerate() {
+        for (step, columns) in part.panel.as_chunks::<32>().0.iter().enumerate() {
             // SAFETY: both halves lie in the 32 numbers of the step.
             let y = unsafe {
                 [
@@ -115,26 +157,27 @@ mod x86 {
             };
             for (row, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: the caller promises rows as long as the panel is deep.
-                let x = _mm512_set1_ps(unsafe { *a.get_unchecked(row * stride + step) });
+                let x = _mm512_set1_ps(unsafe { *part.a.get_unchecked(row * part.stride + step) });
                 sums[0] = _mm512_fmadd_ps(x, y[0], sums[0]);
                 sums[1] = _mm512_fmadd_ps(x, y[1], sums[1]);
             }
         }
-        for (out, sums) in out.as_chunks_mut::<32>().0.iter_mut().zip(sums) {
-            // SAFETY: both halves lie in the 32 numbers of the row.
+        for (row, sums) in sums.into_iter().enumerate() {
+            // SAFETY: `out` was checked to have 32 numbers for each row.
             unsafe {
-                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
-                _mm512_storeu_ps(out.as_mut_ptr().add(16), sums[1]);
+                let out = out.as_mut_ptr().add(row * stride);
+                _mm512_storeu_ps(out, sums[0]);
+                _mm512_storeu_ps(out.add(16), sums[1]);
             }
         }
     }
 
     /// # Safety
-    /// `a` holds `ROWS` rows of as many numbers as the panel has steps.
+    /// The part has `ROWS` rows and was checked.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn rows256<const ROWS: usize>(a: &[f32], stride: usize, panel: &[f32], out: &mut [f32]) {
+    unsafe fn rows256<const ROWS: usize>(part: &Part<'_>, out: &mut [f32], stride: usize) {
         let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
-        for (step, columns) in panel.as_chunks::<16>().0.iter().enumerate() {
+        for (step, columns) in part.panel.as_chunks::<16>().0.iter().enumerate() {
             // SAFETY: both halves lie in the 16 numbers of the step.
             let y = unsafe {
                 [
@@ -144,16 +187,17 @@ mod x86 {
             };
             for (row, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: the caller promises rows as long as the panel is deep.
-                let x = _mm256_set1_ps(unsafe { *a.get_unchecked(row * stride + step) });
+                let x = _mm256_set1_ps(unsafe { *part.a.get_unchecked(row * part.stride + step) });
                 sums[0] = _mm256_fmadd_ps(x, y[0], sums[0]);
                 sums[1] = _mm256_fmadd_ps(x, y[1], sums[1]);
             }
         }
-        for (out, sums) in out.as_chunks_mut::<16>().0.iter_mut().zip(sums) {
-            // SAFETY: both halves lie in the 16 numbers of the row.
+        for (row, sums) in sums.into_iter().enumerate() {
+            // SAFETY: `out` was checked to have 16 numbers for each row.
             unsafe {
-                _mm256_storeu_ps(out.as_mut_ptr(), sums[0]);
-                _mm256_storeu_ps(out.as_mut_ptr().add(8), sums[1]);
+                let out = out.as_mut_ptr().add(row * stride);
+                _mm256_storeu_ps(out, sums[0]);
+                _mm256_storeu_ps(out.add(8), sums[1]);
             }
         }
     }

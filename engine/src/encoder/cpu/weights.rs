@@ -1,8 +1,10 @@
 //! A linear layer: weights in f32 or as bytes, cut into panels once.
 
+use std::ops::Range;
+
 use super::codes::{Codes, group};
 use super::dot::{DotTile, Part};
-use super::matrix::Panels;
+use super::matrix::{Panels, TILE};
 use super::{Format, Machine};
 
 /// A linear layer.
@@ -19,9 +21,6 @@ enum Weights {
 
 /// Rows that are multiplied one after the other with a panel while it is in the cache.
 pub const BLOCK: usize = 48;
-
-/// The most numbers that a tile has.
-const TILE: usize = 12 * 32;
 
 impl Linear {
     /// Of weights as checkpoints have them: a row of `depth` numbers for each number of the bias.
@@ -105,46 +104,76 @@ impl BytePanels {
         }
     }
 
-    /// Products of all rows of `codes` with the matrix, plus `bias`, into rows of `out`.
+    /// Products of all rows of `codes` with the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
+    /// while it is in the cache.
     fn multiply_all(&self, tile: DotTile, codes: &Codes, bias: &[f32], out: &mut [f32]) {
-        let width = tile.width;
+        let (width, columns) = (tile.width, bias.len());
         let panel = self.depth.next_multiple_of(4) * width;
         let of_groups = codes.groups * width;
-        let mut products = [0f32; TILE];
-        let panels = self.numbers.chunks_exact(panel).enumerate();
-        for (number, numbers) in panels {
-            let scales = &self.scales[number * of_groups..][..of_groups];
-            let sums = &self.sums[number * of_groups..][..of_groups];
+        for out in out.chunks_exact_mut(columns) {
+            out.copy_from_slice(bias);
+        }
+        for (number, numbers) in self.numbers.chunks_exact(panel).enumerate() {
+            let panel = Panel {
+                numbers,
+                scales: &self.scales[number * of_groups..][..of_groups],
+                sums: &self.sums[number * of_groups..][..of_groups],
+                group: group(self.depth),
+            };
             let first = number * width;
-            let present = width.min(bias.len() - first);
-            let blocks = out.chunks_mut(tile.rows * bias.len());
-            for (block, out) in blocks.enumerate() {
-                let rows = out.len() / bias.len();
-                let products = &mut products[..rows * width];
-                for product in products.chunks_exact_mut(width) {
-                    product[..present].copy_from_slice(&bias[first..first + present]);
+            for (block, out) in out.chunks_mut(tile.rows * columns).enumerate() {
+                let (rows, from) = (out.len() / columns, block * tile.rows);
+                if first + width <= columns {
+                    panel.add(tile, codes, from..from + rows, &mut out[first..], columns);
+                    continue;
                 }
-                let row = block * tile.rows;
-                let groups = numbers.chunks(group(self.depth) * width);
-                for (group, numbers) in groups.enumerate() {
-                    let part = Part {
-                        codes: &codes.numbers
-                            [row * codes.stride + group * self::group(self.depth)..],
-                        stride: codes.stride,
-                        ranges: &codes.ranges[row * codes.groups + group..],
-                        range_stride: codes.groups,
-                        rows,
-                        panel: numbers,
-                        scales: &scales[group * width..],
-                        sums: &sums[group * width..],
-                    };
-                    (tile.dot)(&part, products);
-                }
-                let rows = out.chunks_exact_mut(bias.len());
+                // The last panel has columns that are none.
+                let mut products = [0f32; TILE];
+                panel.add(tile, codes, from..from + rows, &mut products, width);
+                let rows = out.chunks_exact_mut(columns);
                 for (out, product) in rows.zip(products.chunks_exact(width)) {
-                    out[first..first + present].copy_from_slice(&product[..present]);
+                    for (out, product) in out[first..].iter_mut().zip(product) {
+                        *out += product;
+                    }
                 }
             }
+        }
+    }
+}
+
+/// One panel of a matrix.
+struct Panel<'a> {
+    numbers: &'a [i8],
+    scales: &'a [f32],
+    sums: &'a [f32],
+    /// Steps that share a scale.
+    group: usize,
+}
+
+impl Panel<'_> {
+    /// Adds its products with `rows` of `codes` to `out`, whose rows are `stride` apart.
+    fn add(
+        &self,
+        tile: DotTile,
+        codes: &Codes,
+        rows: Range<usize>,
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let width = tile.width;
+        let groups = self.numbers.chunks(self.group * width);
+        for (group, numbers) in groups.enumerate() {
+            let part = Part {
+                codes: &codes.numbers[rows.start * codes.stride + group * self.group..],
+                stride: codes.stride,
+                ranges: &codes.ranges[rows.start * codes.groups + group..],
+                range_stride: codes.groups,
+                rows: rows.len(),
+                panel: numbers,
+                scales: &self.scales[group * width..],
+                sums: &self.sums[group * width..],
+            };
+            (tile.dot)(&part, out, stride);
         }
     }
 }

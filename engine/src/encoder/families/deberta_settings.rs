@@ -85,6 +85,7 @@ impl DebertaSettings {
                 ..base
             },
         })?;
+        settings.pairs(&sizes)?;
         let head = sizes.width / sizes.heads;
         if settings.size("attention_head_size", head, limits::DIMENSION)? != head {
             return Err(
@@ -164,8 +165,13 @@ impl DebertaSettings {
         let reach = l as i64 - 1;
         // By distance, from the farthest key after a query to the farthest before.
         let by_distance: Vec<usize> = (-reach..=reach).map(place).collect();
-        let first = by_distance[0];
-        let count = by_distance[by_distance.len() - 1] - first + 1;
+        // With buckets for farther distances than are told apart they turn back.
+        let (first, last) = by_distance
+            .iter()
+            .fold((usize::MAX, 0), |(first, last), place| {
+                (first.min(*place), last.max(*place))
+            });
+        let count = last - first + 1;
         let places = (0..l).flat_map(|query| (0..l).map(move |key| query + l - 1 - key));
         let places = places.map(|distance| (by_distance[distance] - first) as u32);
         (places.collect(), first, count)
@@ -300,6 +306,15 @@ mod tests {
         let (places, first, count) = settings(json!({ "max_relative_positions": 1 })).places(3);
         assert_eq!((first, count), (0, 2));
         assert_eq!(places, [1, 0, 0, 1, 1, 0, 1, 1, 1]);
+    }
+
+    /// Buckets of the far distances are negative then, and places of later distances before those of earlier.
+    #[test]
+    fn places_that_turn_back_stay_among_those_that_occur() {
+        let config = json!({ "position_buckets": 16, "max_relative_positions": 3 });
+        let (places, first, count) = settings(config).places(40);
+        assert!(places.iter().all(|place| (*place as usize) < count) && first + count <= 32);
+        assert!(places.contains(&0) && places.contains(&(count as u32 - 1)));
     }
 
     #[test]

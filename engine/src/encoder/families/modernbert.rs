@@ -109,7 +109,7 @@ fn read_sizes(settings: &Settings<'_>) -> Result<ModernSizes> {
         heads,
         intermediate: settings.size("intermediate_size", 1152, limits::INTERMEDIATE)?,
         activation: settings.activation("hidden_activation", Activation::Gelu)?,
-        positions: settings.size("max_position_embeddings", 8192, limits::POSITIONS)?,
+        positions: settings.size("max_position_embeddings", 8192, limits::FREE_POSITIONS)?,
         epsilon: settings.epsilon("norm_eps", 1e-5)?,
         attention_bias: settings.flag("attention_bias", false)?,
         norm_bias: settings.flag("norm_bias", false)?,

@@ -49,6 +49,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         ..BASE
     })?;
     let sizes = Sizes { types: 0, ..sizes };
+    settings.pairs(&sizes)?;
     let rows = settings.size("relative_attention_num_buckets", BUCKETS, 1 << 16)?;
     if rows < BUCKETS {
         return Err(settings.unsupported("relative_attention_num_buckets", "32 or more"));

@@ -22,7 +22,7 @@ pub struct MaskedLm {
 pub struct Guess {
     /// Its id in the vocabulary.
     pub id: u32,
-    /// The token, as it would be written.
+    /// The token, as the vocabulary writes it.
     pub token: String,
     /// Its probability.
     pub score: f32,
@@ -84,10 +84,10 @@ impl MaskedLm {
                 let guesses = largest(&shares, most).into_iter().map(|id| {
                     let score = shares[id];
                     let id = id as u32;
-                    let token = self.head.transformer.tokenizer.written(id)?;
-                    Ok(Guess { id, token, score })
+                    let token = self.head.transformer.tokenizer.token(id);
+                    Guess { id, token, score }
                 });
-                masks.push(guesses.collect::<Result<_>>()?);
+                masks.push(guesses.collect());
             }
         }
         Ok(masks)

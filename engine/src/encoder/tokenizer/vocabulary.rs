@@ -1,0 +1,142 @@
+//! The library's models of words, checked before it makes them: it panics on some merges, and its work on some
+//! vocabularies has no bound.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::{Model, ModelWrapper, Token};
+
+/// The longest token of a Unigram vocabulary in bytes: several times the longest known. The library keeps them
+/// in a tree as deep, and walks it for every place of a text.
+const LONGEST: usize = 512;
+/// The most bytes that all of them have: three times as many as the largest known. Each may take 300 in the tree.
+const MOST: usize = 8 << 20;
+/// The longest word that WordPiece looks up in all its parts: ten times what known models ask for.
+const LONGEST_WORD: usize = 1000;
+
+/// A model of words.
+#[derive(Debug, Clone)]
+pub struct Vocabulary(pub ModelWrapper);
+
+impl<'de> Deserialize<'de> for Vocabulary {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Vocabulary, D::Error> {
+        let mut json = Value::deserialize(from)?;
+        check(&json).map_err(D::Error::custom)?;
+        let kind = json.get("type").and_then(Value::as_str).map(str::to_owned);
+        if kind.is_some()
+            && let Some(fields) = json.as_object_mut()
+        {
+            fields.remove("type");
+        }
+        // The library would copy the vocabulary twice to find out which it is.
+        let model = match kind.as_deref() {
+            Some("BPE") => serde_json::from_value(json).map(ModelWrapper::BPE),
+            Some("Unigram") => serde_json::from_value(json).map(ModelWrapper::Unigram),
+            Some("WordPiece") => serde_json::from_value(json).map(ModelWrapper::WordPiece),
+            Some("WordLevel") => serde_json::from_value(json).map(ModelWrapper::WordLevel),
+            Some(other) => Err(serde_json::Error::custom(format!(
+                "model has type {other:?}"
+            ))),
+            None => ModelWrapper::deserialize(json),
+        };
+        let model = model.map_err(D::Error::custom)?;
+        match &model {
+            ModelWrapper::BPE(bpe) if bpe.dropout.is_some_and(|dropout| dropout > 0.0) => Err(
+                D::Error::custom("model has a dropout: equal texts would get different tokens"),
+            ),
+            ModelWrapper::WordPiece(pieces) if pieces.max_input_chars_per_word > LONGEST_WORD => {
+                Err(D::Error::custom(format!(
+                    "max_input_chars_per_word is {}, at most {LONGEST_WORD} was expected",
+                    pieces.max_input_chars_per_word
+                )))
+            }
+            _ => Ok(Vocabulary(model)),
+        }
+    }
+}
+
+/// Refuses what the library does not survive.
+fn check(json: &Value) -> Result<(), String> {
+    let vocabulary = json.get("vocab");
+    if let Some(pieces) = vocabulary.and_then(Value::as_array) {
+        let texts = pieces.iter().filter_map(|piece| piece.get(0)?.as_str());
+        let (mut longest, mut all) = (0, 0);
+        for text in texts {
+            longest = longest.max(text.len());
+            all += text.len();
+        }
+        return if longest > LONGEST {
+            Err(format!(
+                "a piece of the vocabulary has {longest} bytes, at most {LONGEST} were expected"
+            ))
+        } else if all > MOST {
+            Err(format!(
+                "the vocabulary has {all} bytes, at most {MOST} were expected"
+            ))
+        } else {
+            Ok(())
+        };
+    }
+    let Some(merges) = json.get("merges").and_then(Value::as_array) else {
+        return Ok(());
+    };
+    let prefix = json.get("continuing_subword_prefix");
+    let prefix = prefix.and_then(Value::as_str).unwrap_or_default().len();
+    let tokens = vocabulary.and_then(Value::as_object);
+    let longest = tokens.and_then(|all| all.keys().map(String::len).max());
+    let longest = longest.unwrap_or_default();
+    for merge in merges {
+        let (first, second) = match merge {
+            Value::String(text) => text.split_once(' ').unwrap_or_default(),
+            pair => {
+                let part = |index: usize| pair.get(index)?.as_str();
+                (part(0).unwrap_or_default(), part(1).unwrap_or_default())
+            }
+        };
+        // What is no merge at all the library refuses itself.
+        let joined = second.get(prefix..).map(|rest| first.len() + rest.len());
+        if joined.is_none_or(|length| length > longest) && !(first.is_empty() && second.is_empty())
+        {
+            return Err(format!(
+                "the merge of {first:?} and {second:?} gives no token"
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Model for Vocabulary {
+    type Trainer = TrainerWrapper;
+
+    fn tokenize(&self, word: &str) -> tokenizers::Result<Vec<Token>> {
+        self.0.tokenize(word)
+    }
+
+    fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.0.token_to_id(token)
+    }
+
+    fn id_to_token(&self, id: u32) -> Option<String> {
+        self.0.id_to_token(id)
+    }
+
+    fn get_vocab(&self) -> HashMap<String, u32> {
+        self.0.get_vocab()
+    }
+
+    fn get_vocab_size(&self) -> usize {
+        self.0.get_vocab_size()
+    }
+
+    fn save(&self, folder: &Path, prefix: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
+        self.0.save(folder, prefix)
+    }
+
+    fn get_trainer(&self) -> TrainerWrapper {
+        self.0.get_trainer()
+    }
+}
