@@ -118,6 +118,31 @@ fn meets(encoder: &Encoder, golden: &Golden) {
     }
 }
 
+/// Whole numbers of 8 bits, where this machine is quick with them or not.
+#[test]
+fn int8_stays_close_to_f32() {
+    let Some(encoder) = encoder() else { return };
+    let options = EncoderOptions {
+        precision: Some(Precision::Int8),
+        ..EncoderOptions::default()
+    };
+    let store = ModelStore::from_env().unwrap();
+    let bytes = Encoder::load(DEFAULT_MODEL, &store, &options, &mut |_| {}).unwrap();
+    assert_ne!(bytes.spec().fingerprint(), encoder.spec().fingerprint());
+    let golden = golden();
+    let texts: Vec<&str> = golden.cases.iter().map(|case| case.text.as_str()).collect();
+    let both = encode(encoder, &texts)
+        .into_iter()
+        .zip(encode(&bytes, &texts));
+    let cosines: Vec<f64> = both
+        .map(|(a, b)| cosine(&a.embedding, &b.embedding))
+        .collect();
+    let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
+    let least = cosines.iter().copied().fold(1.0, f64::min);
+    assert!(mean > 0.999 && least > 0.995, "mean {mean}, least {least}");
+    assert!(mean < 0.999_999, "this is not int8: {mean}");
+}
+
 #[test]
 fn a_vector_does_not_depend_on_the_batch() {
     let Some(encoder) = encoder() else { return };

@@ -2,7 +2,7 @@
 
 use super::ModelError;
 
-/// What computes. Vectors agree to some millionths among devices; the CPU is the reference.
+/// What computes. The CPU in f32 is the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Device {

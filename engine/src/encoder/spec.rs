@@ -181,7 +181,7 @@ pub struct EncoderOptions {
     /// Only so many of the first numbers of a vector are kept, for models that were trained for it
     /// ("Matryoshka", Kusupati et al. 2022, arXiv:2205.13147).
     pub dimensions: Option<usize>,
-    /// What computes. Not part of what decides a vector: devices agree to some millionths.
+    /// What computes. Not part of the fingerprint: a GPU computes the same, but for rounding.
     pub device: Device,
 }
 
