@@ -122,6 +122,8 @@ fn text(info: &ModelInfo, measured: Option<&Measurement>) -> String {
         "model         {}\n\
          folder        {}\n\
          architecture  {}\n\
+         settings      {}\n\
+         precision     {}\n\
          dimensions    {}\n\
          tokens        {} at once\n\
          pooling       {}\n\
@@ -132,10 +134,13 @@ fn text(info: &ModelInfo, measured: Option<&Measurement>) -> String {
          size          {}\n\
          memory        {}\n\
          weights       sha256 {}\n\
+         tokenizer     sha256 {}\n\
          fingerprint   {}\n",
         one_line(&spec.model),
         one_line(&info.folder.display().to_string()),
         one_line(&spec.architecture),
+        one_line(&spec.settings),
+        spec.precision.name(),
         spec.dimension,
         spec.max_tokens,
         spec.pooling.name(),
@@ -147,6 +152,7 @@ fn text(info: &ModelInfo, measured: Option<&Measurement>) -> String {
         bytes(info.bytes),
         memory(info, measured),
         spec.weights_sha256,
+        spec.tokenizer_sha256,
         info.fingerprint,
     )
 }
