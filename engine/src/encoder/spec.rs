@@ -169,8 +169,7 @@ pub struct EncoderOptions {
     /// A token limit below the model's own or above it, up to what its position embeddings allow.
     /// Special tokens count.
     pub max_tokens: Option<usize>,
-    /// How the processor computes. `None`: [`Precision::Int8`] where the model and the machine make it quick and the
-    /// model is not narrow, else [`Precision::F32`].
+    /// How the processor computes. `None`: [`Precision::F32`].
     pub precision: Option<Precision>,
     /// Whether embeddings get unit length. `None`: yes, whatever the folder says, for cosines need it.
     pub normalise: Option<bool>,

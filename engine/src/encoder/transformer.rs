@@ -12,7 +12,7 @@ use super::config::{Layout, read_json};
 use super::device;
 use super::tokenizer::{PairFrame, TextTokenizer};
 use super::weights::Weights;
-use super::{Device, ModelError, Precision, cpu};
+use super::{Device, ModelError, Precision};
 use crate::Result;
 
 /// What a model reads at once.
@@ -41,7 +41,7 @@ pub(super) struct TransformerOptions {
     /// A token limit other than the model's own.
     pub max_tokens: Option<usize>,
     pub device: Device,
-    /// How the processor computes; the best for the model and the machine.
+    /// How the processor computes.
     pub precision: Option<Precision>,
 }
 
@@ -284,10 +284,7 @@ fn limit(
     .into())
 }
 
-/// Narrower models are quick as they are, and the errors of few numbers even out less.
-const NARROW: usize = 256;
-
-/// The precision that was asked for, else the best that is quick on this machine.
+/// The precision that was asked for, else the reference.
 fn precision(
     model: &str,
     asked: Option<Precision>,
@@ -299,16 +296,14 @@ fn precision(
     } else {
         &[Precision::F32]
     };
-    let quick = cpu::Machine::is_quick_with_bytes() && shape.dimension >= NARROW;
-    match asked {
-        Some(asked) if supported.contains(&asked) => Ok(asked),
-        Some(asked) => Err(ModelError::Precision {
-            model: model.to_owned(),
-            asked,
-            device: device::of(device),
-        }
-        .into()),
-        None if quick && supported.contains(&Precision::Int8) => Ok(Precision::Int8),
-        None => Ok(Precision::F32),
+    let asked = asked.unwrap_or(Precision::F32);
+    if supported.contains(&asked) {
+        return Ok(asked);
     }
+    Err(ModelError::Precision {
+        model: model.to_owned(),
+        asked,
+        device: device::of(device),
+    }
+    .into())
 }

@@ -52,24 +52,24 @@ pub struct DotTile {
 }
 
 impl DotTile {
-    /// The quickest on this machine, and whether it is quicker than f32.
-    pub fn best() -> (DotTile, bool) {
+    /// The quickest on this machine. Without VNNI it is not quicker than f32.
+    pub fn best() -> DotTile {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-                return (x86::AVX512, true);
+                return x86::AVX512;
             }
             if is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("avxvnni")
             {
-                return (x86::AVX_VNNI, true);
+                return x86::AVX_VNNI;
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return (x86::AVX2, false);
+                return x86::AVX2;
             }
         }
-        (PORTABLE, false)
+        PORTABLE
     }
 }
 

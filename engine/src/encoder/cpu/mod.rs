@@ -50,13 +50,8 @@ impl Machine {
     pub fn new() -> Machine {
         Machine {
             tile: Tile::best(),
-            dot: DotTile::best().0,
+            dot: DotTile::best(),
             elementwise: Elementwise::best(),
         }
-    }
-
-    /// Whether it multiplies bytes quicker than numbers in f32.
-    pub fn is_quick_with_bytes() -> bool {
-        DotTile::best().1
     }
 }
