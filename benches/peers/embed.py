@@ -33,11 +33,9 @@ class Bench:
         program, precision = name.split()
         if program == "Kenning":
             process = Process(name, [self.place.parent / "release" / "peer"], self.threads)
-            # Kenning's own choice is what is measured as int8; it must not silently be another.
-            asked = None if precision == "int8" else precision
-            loaded = process.ask("load", model=self.model, precision=asked, threads=self.threads)
+            loaded = process.ask("load", model=self.model, precision=precision, threads=self.threads)
             if loaded["precision"] != precision:
-                raise SystemExit(f"{name}: this machine makes Kenning choose {loaded['precision']}")
+                raise SystemExit(f"{name}: Kenning computes in {loaded['precision']}")
             self.max_tokens = loaded["max_tokens"]
         else:
             worker = Path(__file__).with_name("ort.py")
