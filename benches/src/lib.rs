@@ -130,41 +130,52 @@ pub fn words(seed: u64, count: usize) -> String {
 /// # Errors
 /// Whatever the engine answers.
 pub fn made_up_index(count: u64, words_each: usize) -> kenning::Result<Index> {
-    let index = Index::in_memory(&spec())?;
+    let index = Index::in_memory(&spec(DIMENSION))?;
     let mut writer = index.writer()?;
     for id in 0..count {
         let text = words(id, words_each);
-        let bytes = 0..text.len();
-        let chunk = Chunk {
-            ordinal: 0,
-            title: String::new(),
-            text,
-            bytes,
-            lines: (1, 1),
-            tokens: words_each as u32,
-            page: None,
-            input: vec![1],
-        };
-        writer.add(EmbeddedDocument {
-            id: format!("d{id:07}"),
-            chunks: vec![chunk],
-            embeddings: vec![vector(id)],
-            tokens: words_each as u64,
-            language: Some(Language::Other),
-            ..EmbeddedDocument::default()
-        })?;
+        let name = format!("d{id:07}");
+        writer.add(one_chunk_document(name, &text, words_each, vector(id)))?;
     }
     writer.optimize()?;
     writer.close()?;
     Ok(index)
 }
 
-fn spec() -> EncoderSpec {
+/// A document of one chunk of so many tokens, with its vector.
+pub fn one_chunk_document(
+    id: String,
+    text: &str,
+    tokens: usize,
+    embedding: Vec<f32>,
+) -> EmbeddedDocument {
+    let chunk = Chunk {
+        ordinal: 0,
+        title: String::new(),
+        text: text.to_owned(),
+        bytes: 0..text.len(),
+        lines: (1, 1),
+        tokens: tokens as u32,
+        page: None,
+        input: vec![1],
+    };
+    EmbeddedDocument {
+        id,
+        chunks: vec![chunk],
+        embeddings: vec![embedding],
+        tokens: tokens as u64,
+        language: Some(Language::Other),
+        ..EmbeddedDocument::default()
+    }
+}
+
+/// What describes an encoder of vectors that no encoder made.
+pub fn spec(dimension: usize) -> EncoderSpec {
     EncoderSpec {
         model: "made up".to_owned(),
         architecture: String::new(),
         settings: String::new(),
-        dimension: DIMENSION,
+        dimension,
         max_tokens: 256,
         pooling: Pooling::Mean.into(),
         stages: Vec::new(),
@@ -180,4 +191,15 @@ fn spec() -> EncoderSpec {
 /// What a benchmark says where it cannot run.
 pub fn skipped(name: &str, error: &Error) -> String {
     format!("{name}: skipped, the default encoder cannot be had: {error}")
+}
+
+/// The most memory of this process that was ever resident, in bytes; `None` where the system does not
+/// tell it in `/proc`.
+pub fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
 }

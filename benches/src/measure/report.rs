@@ -105,14 +105,3 @@ fn mebibytes(bytes: Option<u64>) -> String {
         None => "not measured: this system does not tell".to_owned(),
     }
 }
-
-/// The most memory of this process that was ever resident, in bytes; `None` where the system does not
-/// tell it in `/proc`.
-pub fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
-}
