@@ -10,6 +10,7 @@ measurements), `report` and `figures` (what is written).
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import prepare
@@ -27,6 +28,12 @@ def arguments():
     parser.add_argument("--only", choices=["embed", "ann"], help="measure this alone; the rest stays as it was")
     parser.add_argument("--report", action="store_true", help="write the report of the last run again")
     return parser.parse_args()
+
+
+def command(asked):
+    """The command line, with collections by name: where they lie is of no use to a reader."""
+    folders = {str(folder): folder.name for folder in asked.texts}
+    return " ".join(["python3 benches/peers/run.py", *(folders.get(word, word) for word in sys.argv[1:])])
 
 
 def measure(asked, place):
@@ -49,7 +56,7 @@ def measure(asked, place):
     bench = embed.Bench(place, model, exported, asked.threads)
     results |= {
         "machine": prepare.machine(), "threads": asked.threads, "quick": asked.quick, "rounds": rounds,
-        "collections": [folder.name for folder in asked.texts], "model": prepare.MODEL,
+        "collections": [folder.name for folder in asked.texts], "model": prepare.MODEL, "command": command(asked),
         "fused": exported["fused"], "integer": exported["integer"],
     }
     if asked.only != "ann":
