@@ -195,12 +195,13 @@ def not_measured(results):
 
 
 EMBED_TEXT = """
-Where no precision is asked for, Kenning takes {choice} on this machine. Every row is tokenising, the model, mean pooling and normalising; loading is not in it. Programs take turns, A B C D A B
-C D; given are medians with least and most, and ratios are taken round by round. ONNX Runtime runs the model with its own
-fusions ({fused}) and for int8 its dynamic quantisation ({integer}), one scale for each column of weights; which batches,
-and whether threads share one or take one each, was tried first, and the quickest is what ran. It pools inside the graph.
-"Processors had" is processor time over time: below the number of threads, something else was running, or threads
-waited; "tokens/s of one processor" is what a second of processor time gave, which other work disturbs least."""
+Where no precision is asked for, Kenning takes {choice} on this machine. Every row is tokenising, the model, mean
+pooling and normalising; loading is not in it. Programs take turns, A B C D A B C D; given are medians with least and
+most, and ratios are taken round by round. ONNX Runtime runs the model with its own fusions ({fused}) and for int8 its
+dynamic quantisation ({integer}), one scale for each column of weights; which batches, and whether threads share one
+or take one each, was tried first, and the quickest is what ran. It pools inside the graph. "Processors had" is
+processor time over time: below the number of threads, something else was running, or threads waited; "tokens/s of one
+processor" is what a second of processor time gave, which other work disturbs least."""
 QUALITY_TEXT = """
 ORT f32 has to agree with Kenning f32 (least cosine .9999), or nothing is measured. Memory is VmHWM of a process of its
 own that loads the model and embeds the passages; ONNX Runtime's with batches of 1, its least."""
