@@ -6,6 +6,7 @@ that could be done in native code.
 """
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -161,6 +162,8 @@ def quantise(fused, to):
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    # It would advise to run what `fuse` has done already.
+    logging.getLogger().setLevel(logging.ERROR)
     quantize_dynamic(
         str(fused), str(to), weight_type=QuantType.QInt8, per_channel=True, reduce_range=False,
         # The fused operators are ONNX Runtime's own, for which ONNX infers no types.

@@ -14,6 +14,8 @@ NEEDED = ["numpy", "onnx", "onnxruntime", "tokenizers", "sympy"]
 """sympy is what ONNX Runtime's fusions infer shapes with."""
 WELCOME = ["hnswlib", "faiss-cpu", "usearch"]
 """Compared where they can be installed."""
+WRITTEN = [":!benches/RESULTS.md", ":!benches/figures"]
+"""What the report itself changes."""
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -83,7 +85,7 @@ def machine():
         "processors": os.cpu_count(), "memory": memory, "system": platform.platform(),
         "python": platform.python_version(), "rustc": output_of("rustc", "--version"),
         "commit": output_of("git", "rev-parse", "--short", "HEAD"),
-        "changed": bool(output_of("git", "status", "--porcelain", "--untracked-files=no")),
+        "changed": bool(output_of("git", "status", "--porcelain", "--untracked-files=no", "--", ".", *WRITTEN)),
         "versions": {package: found for package, found in versions.items() if found},
         "date": time.strftime("%Y-%m-%d"),
     }

@@ -195,12 +195,13 @@ def not_measured(results):
 
 
 EMBED_TEXT = """
-Every row is tokenising, the model, mean pooling and normalising; loading is not in it. Programs take turns, A B C D A B
-C D; given are medians with least and most, and ratios are taken round by round. ONNX Runtime runs the model with its own
-fusions ({fused}) and for int8 its dynamic quantisation ({integer}), one scale for each column of weights; which batches,
-and whether threads share one or take one each, was tried first, and the quickest is what ran. It pools inside the graph.
-"Processors had" is processor time over time: below the number of threads, something else was running, or threads
-waited; "tokens/s of one processor" is what a second of processor time gave, which other work disturbs least."""
+Where no precision is asked for, the commit that was measured took {choice} on this machine. Every row is tokenising, the model, mean
+pooling and normalising; loading is not in it. Programs take turns, A B C D A B C D; given are medians with least and
+most, and ratios are taken round by round. ONNX Runtime runs the model with its own fusions ({fused}) and for int8 its
+dynamic quantisation ({integer}), one scale for each column of weights; which batches, and whether threads share one
+or take one each, was tried first, and the quickest is what ran. It pools inside the graph. "Processors had" is
+processor time over time: below the number of threads, something else was running, or threads waited; "tokens/s of one
+processor" is what a second of processor time gave, which other work disturbs least."""
 QUALITY_TEXT = """
 ORT f32 has to agree with Kenning f32 (least cosine .9999), or nothing is measured. Memory is VmHWM of a process of its
 own that loads the model and embeds the passages; ONNX Runtime's with batches of 1, its least."""
@@ -223,7 +224,8 @@ def sections(results):
         embed = results["embed"]
         count = lambda kinds: ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         yield "## Embedding"
-        yield EMBED_TEXT.format(fused=count(results["fused"]), integer=count(results["integer"]))
+        yield EMBED_TEXT.format(fused=count(results["fused"]), integer=count(results["integer"]),
+                                choice=embed["own_choice"])
         yield "![Tokens a second](figures/embedding.svg)"
         yield from (speed_part(embed, name) for name in WORKLOADS)
         yield "![Milliseconds a query](figures/latency.svg)"
