@@ -29,45 +29,8 @@ pub struct Codes {
     pub groups: usize,
 }
 
-/// 1.5 · 2²³: adding it rounds a number to a whole one, which then stands in the low bits.
-const ROUND: f32 = 12_582_912.0;
-
 /// Writes a group of numbers as codes, and returns what these stand for.
 pub type Encode = fn(numbers: &[f32], codes: &mut [u8]) -> Range;
-
-/// See [`Encode`]. Inlined into a function for each instruction set.
-#[inline(always)]
-pub fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
-    // Not `f32::min`, which takes three instructions.
-    let least = folded(numbers, |a, b| if b < a { b } else { a });
-    let most = folded(numbers, |a, b| if b > a { b } else { a });
-    let scale = (most - least) / 255.0;
-    // Numbers that are all the same, or that are none.
-    let known = scale > f32::MIN_POSITIVE && scale < f32::MAX;
-    let scale = if known { scale } else { f32::MIN_POSITIVE };
-    let inverse = if known { 1.0 / scale } else { 0.0 };
-    for (code, x) in codes.iter_mut().zip(numbers) {
-        *code = ((x - least) * inverse + ROUND).to_bits() as u8;
-    }
-    Range { scale, least }
-}
-
-/// The numbers joined. Sixteen partial results, as a vector register has them.
-#[inline(always)]
-fn folded(numbers: &[f32], join: impl Fn(f32, f32) -> f32) -> f32 {
-    let (chunks, rest) = numbers.as_chunks::<16>();
-    let first = numbers.first().copied().unwrap_or(0.0);
-    let mut lanes = [first; 16];
-    for chunk in chunks {
-        for (lane, number) in lanes.iter_mut().zip(chunk) {
-            *lane = join(*lane, *number);
-        }
-    }
-    lanes
-        .into_iter()
-        .chain(rest.iter().copied())
-        .fold(first, join)
-}
 
 impl Codes {
     /// Takes over rows of `depth` numbers, in the memory of those before.
@@ -91,6 +54,7 @@ impl Codes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::elementwise::Elementwise;
     use super::*;
 
     #[test]
@@ -105,30 +69,13 @@ mod tests {
             .map(|i| ((i * 37) % 101) as f32 / 50.0 - 0.6)
             .collect();
         let mut codes = Codes::default();
-        codes.fill(encode, &numbers, 150);
+        codes.fill(Elementwise::best().encode, &numbers, 150);
         assert_eq!((codes.stride, codes.groups), (152, 2));
         for (place, x) in numbers.iter().enumerate() {
             let (row, at) = (place / 150, place % 150);
             let Range { scale, least } = codes.ranges[row * 2 + at / group(150)];
             let code = f32::from(codes.numbers[row * 152 + at]);
             assert!((code * scale + least - x).abs() <= 0.5001 * scale);
-        }
-    }
-
-    #[test]
-    fn equal_numbers_are_kept_and_what_is_no_number_stays_none() {
-        let mut codes = [1; 20];
-        for number in [0.0, 3.5, -1e30] {
-            let Range { scale, least } = encode(&[number; 20], &mut codes);
-            assert!(
-                codes
-                    .iter()
-                    .all(|code| f32::from(*code) * scale + least == number)
-            );
-        }
-        for number in [f32::NAN, f32::INFINITY] {
-            let Range { least, .. } = encode(&[number; 20], &mut codes);
-            assert!(!least.is_finite());
         }
     }
 }

@@ -132,17 +132,6 @@ mod x86 {
         dot: avx2,
     };
 
-    /// Calls `tile` with the number of rows as a constant, without which the sums would not be in registers.
-    macro_rules! with_rows {
-        ($tile:ident, $part:expr, $out:expr, $stride:expr, $($count:literal)*) => {
-            match $part.rows {
-                0 => {}
-                $($count => $tile::<$count>($part, $out, $stride),)*
-                _ => unreachable!("a tile has no more rows"),
-            }
-        };
-    }
-
     fn avx512(part: &Part<'_>, out: &mut [f32], stride: usize) {
         part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512 with VNNI; sizes were checked above.

@@ -4,7 +4,7 @@
 //! same code is compiled for the instruction sets of several generations of processors.
 
 use super::super::activation::Activation;
-use super::codes::{self, Encode, Range};
+use super::codes::{Encode, Range};
 
 /// Functions compiled for one instruction set.
 #[derive(Clone, Copy)]
@@ -140,11 +140,15 @@ fn sum(numbers: &[f32], take: impl Fn(f32) -> f32) -> f32 {
     folded(numbers, 0.0, take, |a, b| a + b)
 }
 
+/// Not `f32::max`, which takes three instructions.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
 #[inline(always)]
 fn powers(numbers: &mut [f32]) -> f32 {
-    // Not `f32::max`, which takes three instructions.
-    let largest = |a, b| if b > a { b } else { a };
-    let most = folded(numbers, f32::NEG_INFINITY, |x| x, largest);
+    let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
     for x in numbers.iter_mut() {
         *x = exp(*x - most);
     }
@@ -166,6 +170,27 @@ fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
     for ((x, weight), shift) in row.iter_mut().zip(with.weight).zip(with.shift) {
         *x = *x * scale * weight + shift;
     }
+}
+
+#[inline(always)]
+fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
+    // Not `f32::min`, which takes three instructions.
+    let least = folded(
+        numbers,
+        f32::INFINITY,
+        |x| x,
+        |a, b| if b < a { b } else { a },
+    );
+    let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
+    let scale = (most - least) / 255.0;
+    // Numbers that are all the same, or that are none.
+    let known = scale > f32::MIN_POSITIVE && scale < f32::MAX;
+    let scale = if known { scale } else { f32::MIN_POSITIVE };
+    let inverse = if known { 1.0 / scale } else { 0.0 };
+    for (code, x) in codes.iter_mut().zip(numbers) {
+        *code = ((x - least) * inverse + ROUND).to_bits() as u8;
+    }
+    Range { scale, least }
 }
 
 /// The functions above, compiled for one instruction set.
@@ -191,7 +216,7 @@ macro_rules! compiled_for {
 
             $(#[target_feature(enable = $features)])?
             fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
-                super::codes::encode(numbers, codes)
+                super::encode(numbers, codes)
             }
 
             pub const FUNCTIONS: Elementwise = Elementwise {
@@ -211,7 +236,8 @@ macro_rules! compiled_for {
 #[allow(unused_unsafe)]
 mod sets {
     use super::{
-        Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, codes, powers,
+        Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, encode,
+        powers,
     };
 
     compiled_for!(portable);
@@ -305,6 +331,23 @@ mod tests {
         assert!((reference[77..154].iter().sum::<f32>() - 1.0).abs() < 1e-5);
         for (a, b) in reference.iter().zip(best) {
             assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn equal_numbers_are_kept_and_what_is_no_number_stays_none() {
+        let mut codes = [1; 20];
+        for number in [0.0, 3.5, -1e30] {
+            let Range { scale, least } = encode(&[number; 20], &mut codes);
+            assert!(
+                codes
+                    .iter()
+                    .all(|code| f32::from(*code) * scale + least == number)
+            );
+        }
+        for number in [f32::NAN, f32::INFINITY] {
+            let Range { least, .. } = encode(&[number; 20], &mut codes);
+            assert!(!least.is_finite());
         }
     }
 }

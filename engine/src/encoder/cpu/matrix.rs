@@ -1,6 +1,6 @@
 //! Matrices as the tiles want them, and their products.
 
-use super::tile::Tile;
+use super::tile::{Part, Tile};
 
 /// The most numbers that a tile has.
 pub const TILE: usize = 12 * 32;
@@ -82,13 +82,19 @@ impl Panels {
         let width = tile.width;
         for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
             let first = number * width;
+            let part = Part {
+                a,
+                stride,
+                rows,
+                panel,
+            };
             if first + width <= self.columns {
-                (tile.multiply)((a, stride), rows, panel, (&mut out[first..], out_stride));
+                (tile.multiply)(&part, &mut out[first..], out_stride);
                 continue;
             }
             // The last panel has columns that are none.
             let mut product = [0f32; TILE];
-            (tile.multiply)((a, stride), rows, panel, (&mut product, width));
+            (tile.multiply)(&part, &mut product, width);
             let present = self.columns - first;
             for (row, product) in product.chunks_exact(width).take(rows).enumerate() {
                 let at = row * out_stride + first;
@@ -108,9 +114,14 @@ impl Panels {
             let bias = &bias[first..first + present];
             let blocks = rows.chunks(tile.rows * self.depth);
             for (rows, out) in blocks.zip(out.chunks_mut(tile.rows * self.columns)) {
-                let count = rows.len() / self.depth;
-                let products = &mut products[..count * width];
-                (tile.multiply)((rows, self.depth), count, panel, (&mut *products, width));
+                let part = Part {
+                    a: rows,
+                    stride: self.depth,
+                    rows: rows.len() / self.depth,
+                    panel,
+                };
+                let products = &mut products[..part.rows * width];
+                (tile.multiply)(&part, products, width);
                 let out = out.chunks_exact_mut(self.columns);
                 for (out, product) in out.zip(products.chunks_exact(width)) {
                     let sums = product.iter().zip(bias);

@@ -12,6 +12,18 @@
 //!
 //! Reading order: `tile`, `matrix`, `codes`, `dot`, `weights`, `elementwise`, `layer`.
 
+/// Calls `$tile` with the number of rows as a constant, without which the sums would not be in registers.
+#[cfg(target_arch = "x86_64")]
+macro_rules! with_rows {
+    ($tile:ident, $part:expr, $out:expr, $stride:expr, $($count:literal)*) => {
+        match $part.rows {
+            0 => {}
+            $($count => $tile::<$count>($part, $out, $stride),)*
+            _ => unreachable!("a tile has no more rows"),
+        }
+    };
+}
+
 mod codes;
 mod dot;
 mod elementwise;

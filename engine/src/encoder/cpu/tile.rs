@@ -4,9 +4,27 @@
 //! accumulators of a tile stay in registers for the whole sum: 12 rows by 2 registers of AVX-512, 6 by 2 of
 //! AVX2, which keeps both multipliers busy while a sum waits for itself.
 
-/// Products of the first `rows` rows of `a.0`, which stand `a.1` apart, with a panel: `width` numbers a row, into
-/// rows of `out.0`, `out.1` apart.
-pub type Multiply = fn(a: (&[f32], usize), rows: usize, panel: &[f32], out: (&mut [f32], usize));
+/// Writes the products of rows with a panel into `out`: `width` numbers a row, rows `stride` apart.
+pub type Multiply = fn(part: &Part<'_>, out: &mut [f32], stride: usize);
+
+/// Some rows, and the panel that they are multiplied with.
+pub struct Part<'a> {
+    /// Rows `stride` apart, each with as many numbers as the panel has steps.
+    pub a: &'a [f32],
+    pub stride: usize,
+    /// How many rows.
+    pub rows: usize,
+    /// `width` times the steps.
+    pub panel: &'a [f32],
+}
+
+impl Part<'_> {
+    fn check(&self, width: usize, out: &[f32], stride: usize) {
+        let last = self.rows.saturating_sub(1);
+        assert!(self.rows == 0 || self.a.len() >= last * self.stride + self.panel.len() / width);
+        assert!(self.rows == 0 || out.len() >= last * stride + width);
+    }
+}
 
 /// A way to multiply.
 #[derive(Clone, Copy)]
@@ -41,20 +59,17 @@ pub const PORTABLE: Tile = Tile {
     multiply: portable,
 };
 
-fn portable(
-    (a, stride): (&[f32], usize),
-    rows: usize,
-    panel: &[f32],
-    (out, out_stride): (&mut [f32], usize),
-) {
-    for row in 0..rows {
+fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    part.check(16, out, stride);
+    for row in 0..part.rows {
         let mut sums = [0f32; 16];
-        for (x, step) in a[row * stride..].iter().zip(panel.as_chunks::<16>().0) {
+        let numbers = &part.a[row * part.stride..];
+        for (x, step) in numbers.iter().zip(part.panel.as_chunks::<16>().0) {
             for (sum, y) in sums.iter_mut().zip(step) {
                 *sum += x * y;
             }
         }
-        out[row * out_stride..][..16].copy_from_slice(&sums);
+        out[row * stride..][..16].copy_from_slice(&sums);
     }
 }
 
@@ -62,7 +77,7 @@ fn portable(
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Tile;
+    use super::{Part, Tile};
 
     pub const AVX512: Tile = Tile {
         width: 32,
@@ -76,70 +91,16 @@ mod x86 {
         multiply: avx2,
     };
 
-    /// Calls `tile` with the number of rows as a constant, without which the sums would not be in registers.
-    macro_rules! with_rows {
-        ($tile:ident, $rows:expr, $arguments:tt, $($count:literal)*) => {
-            match $rows {
-                0 => {}
-                $($count => with_rows!(@call $tile $count $arguments),)*
-                _ => unreachable!("a tile has no more rows"),
-            }
-        };
-        (@call $tile:ident $count:literal ($($argument:expr),*)) => {
-            $tile::<$count>($($argument),*)
-        };
-    }
-
-    /// The arguments of a product.
-    struct Part<'a> {
-        a: &'a [f32],
-        stride: usize,
-        rows: usize,
-        panel: &'a [f32],
-    }
-
-    impl Part<'_> {
-        fn check(&self, width: usize, out: &[f32], out_stride: usize) {
-            let last = self.rows.saturating_sub(1);
-            assert!(
-                self.rows == 0 || self.a.len() >= last * self.stride + self.panel.len() / width
-            );
-            assert!(self.rows == 0 || out.len() >= last * out_stride + width);
-        }
-    }
-
-    fn avx512(
-        (a, stride): (&[f32], usize),
-        rows: usize,
-        panel: &[f32],
-        (out, out_stride): (&mut [f32], usize),
-    ) {
-        let part = Part {
-            a,
-            stride,
-            rows,
-            panel,
-        };
-        part.check(32, out, out_stride);
+    fn avx512(part: &Part<'_>, out: &mut [f32], stride: usize) {
+        part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512; sizes were checked above.
-        unsafe { with_rows!(rows512, rows, (&part, out, out_stride), 1 2 3 4 5 6 7 8 9 10 11 12) }
+        unsafe { with_rows!(rows512, part, out, stride, 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 
-    fn avx2(
-        (a, stride): (&[f32], usize),
-        rows: usize,
-        panel: &[f32],
-        (out, out_stride): (&mut [f32], usize),
-    ) {
-        let part = Part {
-            a,
-            stride,
-            rows,
-            panel,
-        };
-        part.check(16, out, out_stride);
+    fn avx2(part: &Part<'_>, out: &mut [f32], stride: usize) {
+        part.check(16, out, stride);
         // SAFETY: only handed out where the processor has AVX2 and FMA; sizes were checked above.
-        unsafe { with_rows!(rows256, rows, (&part, out, out_stride), 1 2 3 4 5 6) }
+        unsafe { with_rows!(rows256, part, out, stride, 1 2 3 4 5 6) }
     }
 
     /// # Safety
