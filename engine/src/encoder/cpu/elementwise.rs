@@ -175,22 +175,23 @@ fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
 #[inline(always)]
 fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
     // Not `f32::min`, which takes three instructions.
-    let least = folded(
-        numbers,
-        f32::INFINITY,
-        |x| x,
-        |a, b| if b < a { b } else { a },
-    );
+    let smaller = |a, b| if b < a { b } else { a };
+    let least = folded(numbers, f32::INFINITY, |x| x, smaller);
     let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
     let scale = (most - least) / 255.0;
-    // Numbers that are all the same, or that are none.
-    let known = scale > f32::MIN_POSITIVE && scale < f32::MAX;
-    let scale = if known { scale } else { f32::MIN_POSITIVE };
-    let inverse = if known { 1.0 / scale } else { 0.0 };
+    // Equal numbers have no range. Infinite ones, and those that are none, which the comparisons above pass over, must
+    // not become numbers.
+    let known = sum(numbers, |x| x).is_finite();
+    let least = if known { least } else { f32::NAN };
+    let ranged = known && scale > f32::MIN_POSITIVE;
+    let inverse = if ranged { 1.0 / scale } else { 0.0 };
     for (code, x) in codes.iter_mut().zip(numbers) {
         *code = ((x - least) * inverse + ROUND).to_bits() as u8;
     }
-    Range { scale, least }
+    Range {
+        scale: if ranged { scale } else { f32::MIN_POSITIVE },
+        least,
+    }
 }
 
 /// The functions above, compiled for one instruction set.
@@ -348,6 +349,19 @@ mod tests {
         for number in [f32::NAN, f32::INFINITY] {
             let Range { least, .. } = encode(&[number; 20], &mut codes);
             assert!(!least.is_finite());
+        }
+    }
+
+    /// One infinite number among others became the least of them, and one that is none any.
+    #[test]
+    fn codes_do_not_hide_what_is_no_number() {
+        for strange in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in [0, 1, 15, 16, 19] {
+                let mut numbers: [f32; 20] = std::array::from_fn(|i| i as f32 - 4.0);
+                numbers[at] = strange;
+                let Range { least, .. } = encode(&numbers, &mut [0; 20]);
+                assert!(least.is_nan(), "{strange} at {at}");
+            }
         }
     }
 }
