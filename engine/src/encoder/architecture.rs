@@ -36,6 +36,8 @@ pub(super) struct Shape {
     pub vocabulary: usize,
     /// Longest input that has position embeddings.
     pub positions: usize,
+    /// The tensor by which the encoder is found among a checkpoint's, whatever stands before its name.
+    pub anchor: &'static str,
     /// How many types of tokens are told apart; 0 where types are ignored.
     pub types: usize,
     /// How the CPU can compute it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::activation::{self, Activation};
-use super::blocks::LayerSizes;
+use super::blocks::{EmbeddingSizes, LayerSizes};
 use super::{ModelError, Precision, cpu};
 use crate::Result;
 
@@ -253,6 +253,17 @@ impl Sizes {
             &[Precision::F32, Precision::Int8]
         } else {
             &[Precision::F32]
+        }
+    }
+
+    /// The tables of embeddings, of all kinds and as wide as the layers.
+    pub fn embeddings(&self) -> EmbeddingSizes {
+        EmbeddingSizes {
+            vocabulary: self.vocabulary,
+            width: self.width,
+            positions: self.positions,
+            types: self.types,
+            padding: None,
         }
     }
 

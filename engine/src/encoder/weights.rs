@@ -130,7 +130,8 @@ impl Weights {
         anchor: &str,
         build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
     ) -> Result<T> {
-        self.load_below(&self.prefix(anchor)?, build)
+        let parsed = self.parse()?;
+        self.build(&parsed, &prefix(&parsed, anchor), build)
     }
 
     /// The prefix under which the encoder stands whose tensor `anchor` is.
@@ -144,13 +145,21 @@ impl Weights {
         prefix: &str,
         build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
     ) -> Result<T> {
-        let parsed = self.parse()?;
+        self.build(&self.parse()?, prefix, build)
+    }
+
+    fn build<T>(
+        &self,
+        parsed: &[(&Path, SafeTensors<'_>)],
+        prefix: &str,
+        build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
+    ) -> Result<T> {
         let first = parsed
             .first()
             .map(|(path, _)| path.to_path_buf())
             .unwrap_or_default();
         let mut tensors = BTreeMap::new();
-        for (path, file) in &parsed {
+        for (path, file) in parsed {
             for name in file.names() {
                 if let Some(name) = name.strip_prefix(prefix) {
                     tensors.insert(canonical(name), (*path, file, format!("{prefix}{name}")));

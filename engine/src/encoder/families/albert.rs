@@ -70,6 +70,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
+        anchor: ANCHOR,
         types: sizes.types,
         precisions: sizes.precisions(),
     };
@@ -90,11 +91,8 @@ impl Albert {
             inner,
         } = counts;
         let table = EmbeddingSizes {
-            vocabulary: sizes.vocabulary,
             width: embedding,
-            positions: sizes.positions,
-            types: sizes.types,
-            padding: None,
+            ..sizes.embeddings()
         };
         let (below, encoder) = (tensors.pp("embeddings"), tensors.pp("encoder"));
         let group = |group: usize| -> TensorResult<Vec<Layer>> {

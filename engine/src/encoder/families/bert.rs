@@ -107,6 +107,7 @@ impl Variant {
             dimension: self.sizes.width,
             vocabulary: self.sizes.vocabulary,
             positions: self.sizes.positions - unused,
+            anchor: ANCHOR,
             types: self.sizes.types,
             precisions: self.sizes.precisions(),
         };
@@ -131,11 +132,9 @@ impl Bert {
             ..
         } = *variant;
         let table = EmbeddingSizes {
-            vocabulary: sizes.vocabulary,
             width: embedding,
-            positions: sizes.positions,
-            types: sizes.types,
             padding,
+            ..sizes.embeddings()
         };
         let below = tensors.pp("embeddings");
         let project = (embedding != sizes.width)

@@ -67,6 +67,7 @@ pub(super) fn read(version: Version, path: &Path, config: &Value) -> Result<(Sha
         dimension: settings.sizes.width,
         vocabulary: settings.sizes.vocabulary,
         positions: settings.sizes.positions,
+        anchor: ANCHOR,
         types: settings.sizes.types,
         precisions: &[Precision::F32],
     };
@@ -83,15 +84,13 @@ impl Deberta {
         let sizes = settings.sizes;
         let (d, embedding) = (sizes.width, settings.embedding);
         let table = EmbeddingSizes {
-            vocabulary: sizes.vocabulary,
             width: embedding,
             positions: if settings.absolute {
                 sizes.positions
             } else {
                 0
             },
-            types: sizes.types,
-            padding: None,
+            ..sizes.embeddings()
         };
         let (below, encoder) = (tensors.pp("embeddings"), tensors.pp("encoder"));
         let project = (embedding != d).then(|| linear(&below, "embed_proj", embedding, d, false));

@@ -72,6 +72,7 @@ pub(super) fn read(settings: &Settings<'_>) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
+        anchor: ANCHOR,
         types: sizes.types,
         precisions: &[Precision::F32],
     };
@@ -96,11 +97,8 @@ fn slopes(heads: usize) -> Vec<f32> {
 impl Jina {
     fn load(tensors: &VarBuilder<'_>, sizes: &Sizes) -> TensorResult<Jina> {
         let table = EmbeddingSizes {
-            vocabulary: sizes.vocabulary,
-            width: sizes.width,
             positions: 0,
-            types: sizes.types,
-            padding: None,
+            ..sizes.embeddings()
         };
         let below = tensors.pp("embeddings");
         let layers = tensors.pp("encoder.layer");

@@ -21,6 +21,9 @@ use super::super::rotary::{Angles, RotaryAttention, Rotation};
 use super::super::settings::{Settings, limits};
 use crate::Result;
 
+/// The tensor by which a checkpoint's prefix is found.
+const ANCHOR: &str = "embeddings.tok_embeddings.weight";
+
 struct ModernBert {
     tokens: Tensor,
     norm: LayerNorm,
@@ -84,12 +87,12 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions,
+        anchor: ANCHOR,
         types: 0,
         precisions: &[Precision::F32],
     };
     let load: Loader = Box::new(move |weights| {
-        let anchor = "embeddings.tok_embeddings.weight";
-        Ok(Box::new(weights.load(anchor, |tensors| {
+        Ok(Box::new(weights.load(ANCHOR, |tensors| {
             ModernBert::load(&tensors, &sizes)
         })?))
     });

@@ -65,6 +65,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         dimension: sizes.width,
         vocabulary: sizes.vocabulary,
         positions: sizes.positions - unused,
+        anchor: ANCHOR,
         types: 0,
         precisions: sizes.precisions(),
     };
@@ -80,11 +81,8 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
 impl MpNet {
     fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, rows: usize) -> TensorResult<MpNet> {
         let table = EmbeddingSizes {
-            vocabulary: sizes.vocabulary,
-            width: sizes.width,
-            positions: sizes.positions,
-            types: sizes.types,
             padding: Some(PADDING),
+            ..sizes.embeddings()
         };
         let (below, encoder) = (tensors.pp("embeddings"), tensors.pp("encoder"));
         let layer = |index| Layer::load(&encoder.pp("layer").pp(index), &NAMES, &sizes.layer());

@@ -103,6 +103,7 @@ impl Variant {
             dimension: self.sizes.width,
             vocabulary: self.sizes.vocabulary,
             positions: self.sizes.positions,
+            anchor: ANCHOR,
             types: self.sizes.types,
             precisions: &[Precision::F32],
         };
@@ -144,11 +145,8 @@ impl Nomic {
     fn load(tensors: &VarBuilder<'_>, variant: Variant) -> TensorResult<Nomic> {
         let (sizes, names) = (&variant.sizes, variant.names(tensors));
         let table = EmbeddingSizes {
-            vocabulary: sizes.vocabulary,
-            width: sizes.width,
             positions: 0,
-            types: sizes.types,
-            padding: None,
+            ..sizes.embeddings()
         };
         let layer = |index| NomicLayer::load(&tensors.pp(names.layers).pp(index), names, &variant);
         Ok(Nomic {

@@ -126,11 +126,7 @@ fn load(
     plan: Plan,
     labels: usize,
 ) -> Result<Network> {
-    let anchor = match transformer.shape.name {
-        "modernbert" => "embeddings.tok_embeddings.weight",
-        _ => "embeddings.word_embeddings.weight",
-    };
-    let prefix = weights.prefix(anchor)?;
+    let prefix = weights.prefix(transformer.shape.anchor)?;
     let outer = prefix
         .trim_end_matches('.')
         .rfind('.')
