@@ -18,9 +18,6 @@ pub enum Device {
 }
 
 impl Device {
-    /// All of them.
-    pub const ALL: [Device; 4] = [Device::Cpu, Device::Cuda, Device::Metal, Device::Auto];
-
     /// `cpu`, `cuda`, `metal` or `auto`.
     pub fn name(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use super::super::transformer::Sequence;
 use super::head::{Head, HeadOptions};
 use super::input::Input;
 use super::network::Task;
-use super::softmax;
+use super::{softmax, windows};
 use crate::Result;
 
 /// Finds the stretch of a passage that answers a question.
@@ -94,21 +94,16 @@ impl QuestionAnswerer {
         if room == 0 {
             transformer.check_length(0, taken + 1)?;
         }
-        let step = room - OVERLAP.min(room / 2);
-        let count = passage.ids.len();
-        let starts: Vec<usize> = (0..count.max(1))
-            .step_by(step)
-            .take_while(|start| *start == 0 || start + room - step < count)
-            .collect();
-        let window = |start: usize| start..(start + room).min(count);
-        let sequences = starts
+        let windows: Vec<Range<usize>> =
+            windows(passage.ids.len(), room, OVERLAP.min(room / 2)).collect();
+        let sequences = windows
             .iter()
-            .map(|&start| frame.framed(&question, &passage.ids[window(start)]));
+            .map(|window| frame.framed(&question, &passage.ids[window.clone()]));
         let logits = self.spans(sequences.collect())?;
         let first = frame.second_at(&question);
         let mut found = Vec::new();
-        for (&start, logits) in starts.iter().zip(&logits) {
-            candidates(logits, first, &passage, window(start), &mut found);
+        for (window, logits) in windows.into_iter().zip(&logits) {
+            candidates(logits, first, &passage, window, &mut found);
         }
         found.sort_by(|a: &Answer, b| b.score.total_cmp(&a.score));
         let mut best: Vec<Answer> = Vec::new();

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::transformer::Sequence;
 use super::head::{Head, HeadOptions, TokenLogits};
 use super::network::Task;
-use super::{largest, softmax};
+use super::{largest, softmax, windows};
 use crate::Result;
 
 /// Classifies the tokens of a text: finds persons, places and what else its labels name.
@@ -99,7 +99,7 @@ impl TokenClassifier {
         let transformer = &self.head.transformer;
         let (tokens, numbers) = transformer.tokenizer.words(text)?;
         let room = transformer.limit - transformer.tokenizer.special_tokens();
-        let windows = windows(tokens.ids.len(), room);
+        let windows = middles(tokens.ids.len(), room);
         let inputs: Vec<Sequence> = windows
             .iter()
             .map(|(read, _)| {
@@ -138,26 +138,20 @@ impl TokenClassifier {
     }
 }
 
-/// Stretches of at most `room` of `count` tokens that are read together, overlapping by a quarter, and of each the
-/// part whose labels count: its middle, where tokens have neighbours on both sides.
-fn windows(count: usize, room: usize) -> Vec<(Range<usize>, Range<usize>)> {
+/// The windows in which `count` tokens are read, overlapping by a quarter, and of each the part whose labels count: its
+/// middle, where tokens have neighbours on both sides.
+fn middles(count: usize, room: usize) -> Vec<(Range<usize>, Range<usize>)> {
     let overlap = room / 4;
-    let step = (room - overlap).max(1);
-    let mut windows = Vec::new();
-    let mut start = 0;
     let mut kept = 0;
-    while kept < count {
-        let end = (start + room).min(count);
-        let until = if end == count {
-            count
-        } else {
-            end - overlap / 2
-        };
-        windows.push((start..end, kept..until));
-        kept = until;
-        start += step;
-    }
-    windows
+    windows(count, room, overlap)
+        .map(|read| {
+            let until = match read.end {
+                end if end == count => count,
+                end => end - overlap / 2,
+            };
+            (read, std::mem::replace(&mut kept, until)..until)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -176,7 +170,7 @@ mod tests {
             (1000, 128),
         ] {
             let mut next = 0;
-            for (read, kept) in windows(count, room) {
+            for (read, kept) in middles(count, room) {
                 assert!(read.len() <= room && !kept.is_empty(), "{read:?} {kept:?}");
                 assert!(read.start <= kept.start && kept.end <= read.end);
                 assert_eq!(kept.start, next);

@@ -16,12 +16,24 @@ mod input;
 mod masked;
 mod network;
 
+use std::ops::Range;
+
 pub use answers::{Answer, QuestionAnswerer, SpanLogits};
 pub use classifier::{Classification, Classifier};
 pub use entities::{Entity, TokenClassifier};
 pub use head::{HeadOptions, TokenLogits};
 pub use input::Input;
 pub use masked::{Guess, MaskedLm};
+
+/// Stretches of at most `room` of `count` tokens, of which neighbours share `overlap`: what is longer than a model reads
+/// is read in these.
+fn windows(count: usize, room: usize, overlap: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = room - overlap;
+    let starts = (0..count).step_by(step);
+    // One that ends within the one before would be all overlap.
+    let needed = starts.take_while(move |start| *start == 0 || start + overlap < count);
+    needed.map(move |start| start..(start + room).min(count))
+}
 
 /// Numbers that are positive and add up to 1, as large as e to their power lets them be.
 fn softmax(logits: &[f32]) -> Vec<f32> {

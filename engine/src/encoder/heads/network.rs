@@ -109,11 +109,11 @@ impl Plan {
                 steps,
             })
         };
+        if !FAMILIES.split(", ").any(|known| known == family) {
+            return Err(settings.unsupported("model_type", FAMILIES));
+        }
         match (family, task) {
             ("modernbert", _) => modern(task, settings),
-            ("nomic_bert" | "jina_bert" | "new" | "gte", _) => {
-                Err(settings.unsupported("model_type", FAMILIES))
-            }
             (_, Task::Sequence) => Ok(Plan {
                 pooling: Some(Pooling::Cls),
                 steps: sequence(family, settings)?,
