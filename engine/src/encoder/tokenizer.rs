@@ -170,42 +170,47 @@ impl TextTokenizer {
 
     /// What goes round a pair of texts, found by tokenising one; `None` where it cannot be told.
     pub fn pair_frame(&self) -> Result<Option<PairFrame>> {
-        let bare = self.ids("a")?;
-        let with = watched(2, || self.tokenizer.encode(("a", "a"), true));
-        let with = with.map_err(|reason| ModelError::Tokenize {
-            model: self.model.clone(),
-            reason,
-        })?;
-        Ok(PairFrame::around(&with, &bare))
+        let found = self.sample().and_then(|(text, bare)| {
+            let with = watched(2 * text.len(), || self.tokenizer.encode((text, text), true))?;
+            Ok(PairFrame::around(&with, &bare))
+        });
+        Ok(found.map_err(|reason| self.failed(reason))?)
     }
 
     fn run(&self, text: &str, special: bool) -> Result<Encoding> {
         let encoding = self.encoding(text, special);
-        Ok(encoding.map_err(|reason| ModelError::Tokenize {
+        Ok(encoding.map_err(|reason| self.failed(reason))?)
+    }
+
+    fn failed(&self, reason: String) -> ModelError {
+        ModelError::Tokenize {
             model: self.model.clone(),
             reason,
-        })?)
+        }
     }
 
     fn encoding(&self, text: &str, special: bool) -> Result<Encoding, String> {
         watched(text.len(), || self.tokenizer.encode(text, special))
     }
 
-    /// The ids around a sequence, found by tokenising a text with and without them: the first that the
-    /// tokenizer has tokens for.
+    /// The ids around a sequence, found by tokenising a text with and without them.
     fn probe(&self) -> Result<Frame, String> {
-        let mut found = Err("tokens for one of a, 1, . and 一 were expected".to_owned());
+        let (text, bare) = self.sample()?;
+        let with = self.encoding(text, true)?;
+        frame::around(&with, &bare).ok_or_else(|| {
+            "special tokens only before and after a text, of type 0, were expected".into()
+        })
+    }
+
+    /// A text that the tokenizer has tokens for, and these.
+    fn sample(&self) -> Result<(&'static str, Vec<u32>), String> {
         for text in ["a", "1", ".", "一"] {
             let bare = self.encoding(text, false)?;
             if !bare.get_ids().is_empty() {
-                let with = self.encoding(text, true)?;
-                found = frame::around(&with, bare.get_ids()).ok_or_else(|| {
-                    "special tokens only before and after a text, of type 0, were expected".into()
-                });
-                break;
+                return Ok((text, bare.get_ids().to_vec()));
             }
         }
-        found
+        Err("tokens for one of a, 1, . and 一 were expected".to_owned())
     }
 }
 
