@@ -2,19 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+#[path = "common/encoders.rs"]
+mod encoders;
 
+use std::path::Path;
+
+use encoders::{assert_close, cases, each_family, expected, folder};
 use kenning::encoder::{Encoder, EncoderOptions, Pooling, Role};
-use safetensors::SafeTensors;
-
-/// What every number must agree within.
-const TOLERANCE: f32 = 1e-4;
-
-fn folder(family: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/encoders")
-        .join(family)
-}
 
 fn open(family: &str, pooling: Pooling, normalise: bool) -> Encoder {
     let options = EncoderOptions {
@@ -24,40 +18,6 @@ fn open(family: &str, pooling: Pooling, normalise: bool) -> Encoder {
         ..EncoderOptions::default()
     };
     Encoder::open(&folder(family), &options).unwrap()
-}
-
-/// The texts of a family, their token ids, and the id of padding.
-fn cases(family: &str) -> (Vec<String>, Vec<Vec<u32>>, u32) {
-    let json = std::fs::read(folder(family).join("cases.json")).unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    let read = |name: &str| json[name].clone();
-    (
-        serde_json::from_value(read("texts")).unwrap(),
-        serde_json::from_value(read("input_ids")).unwrap(),
-        serde_json::from_value(read("pad_token_id")).unwrap(),
-    )
-}
-
-/// A tensor of the expected values, with its shape.
-fn expected(family: &str, name: &str) -> (Vec<f32>, Vec<usize>) {
-    let bytes = std::fs::read(folder(family).join("expected.safetensors")).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let tensor = file.tensor(name).unwrap();
-    let numbers = tensor
-        .data()
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
-    (numbers.collect(), tensor.shape().to_vec())
-}
-
-fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let worst = found
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
-    assert!(worst < TOLERANCE, "{what}: differs by {worst}");
 }
 
 fn hidden_states_agree(family: &str) {
@@ -126,29 +86,7 @@ fn batched_equals_single(family: &str) {
     }
 }
 
-macro_rules! families {
-    ($($test:ident $family:literal),* $(,)?) => { $(
-        #[test]
-        fn $test() {
-            hidden_states_agree($family);
-            vectors_agree($family);
-            batched_equals_single($family);
-        }
-    )* };
-}
-
-families! {
-    bert "bert",
-    roberta "roberta",
-    xlm_roberta "xlm-roberta",
-    electra "electra",
-    distilbert "distilbert",
-    albert "albert",
-    mpnet "mpnet",
-    deberta "deberta",
-    deberta_v2 "deberta-v2",
-    modernbert "modernbert",
-}
+each_family!(hidden_states_agree, vectors_agree, batched_equals_single);
 
 #[test]
 fn without_a_choice_the_folder_decides() {

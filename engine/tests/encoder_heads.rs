@@ -2,21 +2,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/encoders.rs"]
+mod encoders;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use encoders::{assert_close, cases, each_family, expected, json};
 use kenning::encoder::heads::{
     Classifier, HeadOptions, Input, MaskedLm, QuestionAnswerer, TokenClassifier,
 };
-use safetensors::SafeTensors;
-use serde_json::Value;
 use tempfile::TempDir;
 
-/// What every number must agree within.
-const TOLERANCE: f32 = 1e-4;
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+/// Heads with other settings than those of the ten families.
+fn others() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/heads")
 }
 
 /// The model in `folder` with the tokenizer of `family`, as one folder.
@@ -25,52 +25,20 @@ fn whole(folder: &Path, family: &str) -> TempDir {
     let copy = |from: PathBuf, name: &str| fs::copy(from, whole.path().join(name)).unwrap();
     copy(folder.join("config.json"), "config.json");
     copy(folder.join("model.safetensors"), "model.safetensors");
-    let tokenizer = fixtures()
-        .join("encoders")
-        .join(family)
-        .join("tokenizer.json");
-    copy(tokenizer, "tokenizer.json");
+    copy(
+        encoders::folder(family).join("tokenizer.json"),
+        "tokenizer.json",
+    );
     whole
 }
 
 fn head(family: &str, name: &str) -> TempDir {
-    whole(&fixtures().join("encoders").join(family).join(name), family)
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    whole(&encoders::folder(family).join(name), family)
 }
 
 /// The texts of a family.
 fn texts(family: &str) -> Vec<String> {
-    let cases = json(&fixtures().join("encoders").join(family).join("cases.json"));
-    serde_json::from_value(cases["texts"].clone()).unwrap()
-}
-
-/// A tensor of the expected values, with its shape.
-fn expected(family: &str, name: &str) -> (Vec<f32>, Vec<usize>) {
-    let file = fixtures()
-        .join("encoders")
-        .join(family)
-        .join("expected.safetensors");
-    let bytes = fs::read(file).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let tensor = file.tensor(name).unwrap();
-    let numbers = tensor
-        .data()
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .copied()
-        .map(f32::from_le_bytes);
-    (numbers.collect(), tensor.shape().to_vec())
-}
-
-fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
-    let worst = differences.fold(0.0, f32::max);
-    assert!(worst < TOLERANCE, "{what}: differs by {worst}");
+    cases(family).0
 }
 
 fn options() -> HeadOptions {
@@ -96,7 +64,7 @@ fn heads_agree(family: &str) {
         assert_close(&format!("{family}, classes"), &found.logits, row);
         assert!((found.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         let best = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        assert!((row[found.best] - best).abs() < TOLERANCE && !found.truncated);
+        assert!((row[found.best] - best).abs() < encoders::TOLERANCE && !found.truncated);
     }
 
     let folder = head(family, "token_classification");
@@ -129,32 +97,12 @@ fn heads_agree(family: &str) {
     assert_close(&format!("{family}, words"), &found[0].logits, &logits);
 }
 
-macro_rules! families {
-    ($($test:ident $family:literal),* $(,)?) => { $(
-        #[test]
-        fn $test() {
-            heads_agree($family);
-        }
-    )* };
-}
-
-families! {
-    bert "bert",
-    roberta "roberta",
-    xlm_roberta "xlm-roberta",
-    electra "electra",
-    distilbert "distilbert",
-    albert "albert",
-    mpnet "mpnet",
-    deberta "deberta",
-    deberta_v2 "deberta-v2",
-    modernbert "modernbert",
-}
+each_family!(heads_agree);
 
 /// Two texts are framed as the reference frames them, and the second has its own type where there are types.
 #[test]
 fn pairs_of_texts() {
-    let cases = json(&fixtures().join("heads/pairs.json"));
+    let cases = json(&others().join("pairs.json"));
     let pairs: Vec<(String, String)> = serde_json::from_value(cases["pairs"].clone()).unwrap();
     let pairs: Vec<Input<'_>> = pairs.iter().map(|(a, b)| Input::Pair(a, b)).collect();
     for (family, expected) in cases["families"].as_object().unwrap() {
@@ -174,7 +122,7 @@ fn pairs_of_texts() {
 #[test]
 fn other_settings() {
     let mut seen = 0;
-    for entry in fs::read_dir(fixtures().join("heads")).unwrap() {
+    for entry in fs::read_dir(others()).unwrap() {
         let folder = entry.unwrap().path();
         if !folder.is_dir() {
             continue;
