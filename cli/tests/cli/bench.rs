@@ -1,6 +1,6 @@
 //! A folder of documents and the program.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -76,6 +76,18 @@ impl Bench {
     /// Runs the program.
     pub fn run(&self, arguments: &[&str]) -> Done {
         Done::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs the program and reads only the first byte of its output, as `head` does.
+    pub fn read_one_byte(&self, arguments: &[&str]) -> Done {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut first = [0];
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut first).unwrap();
+        drop(stdout);
+        Done::of(child.wait_with_output().unwrap())
     }
 
     /// Runs the program with this on standard input.

@@ -1,6 +1,6 @@
 //! `kenning models`.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -350,23 +350,8 @@ fn who_has_read_enough_of_models_is_no_error() {
         ],
         &["models", "compare", DEFAULT, DEFAULT, "--quiet"],
     ] {
-        let mut command = bench.command(arguments);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut first = [0];
-        let mut stdout = child.stdout.take().unwrap();
-        stdout.read_exact(&mut first).unwrap();
-        drop(stdout);
-        let done = child.wait_with_output().unwrap();
-        let talk = String::from_utf8(done.stderr).unwrap();
-        assert_eq!(
-            (done.status.code(), talk.as_str()),
-            (Some(0), ""),
-            "{arguments:?}"
-        );
+        let done = bench.read_one_byte(arguments);
+        assert_eq!((done.code, done.talk.as_str()), (0, ""), "{arguments:?}");
     }
 }
 

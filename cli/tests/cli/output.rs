@@ -1,8 +1,5 @@
 //! What reaches the terminal, a pipe, or nobody.
 
-use std::io::Read;
-use std::process::Stdio;
-
 use crate::bench::{Bench, feed, model, paths, sections};
 
 #[test]
@@ -59,29 +56,8 @@ fn a_closed_output_is_no_error() {
         &["search", "--mode", "keyword", "ants", "-n", "300", "--json"],
         &["completions", "bash"],
     ] {
-        let mut command = bench.command(arguments);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut first = [0];
-        let mut stdout = child.stdout.take().unwrap();
-        stdout.read_exact(&mut first).unwrap();
-        drop(stdout);
-        let status = child.wait().unwrap();
-        let mut talk = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut talk)
-            .unwrap();
-        assert_eq!(
-            (status.code(), talk.as_str()),
-            (Some(0), ""),
-            "{arguments:?}"
-        );
+        let done = bench.read_one_byte(arguments);
+        assert_eq!((done.code, done.talk.as_str()), (0, ""), "{arguments:?}");
     }
 }
 
