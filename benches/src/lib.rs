@@ -192,14 +192,3 @@ pub fn spec(dimension: usize) -> EncoderSpec {
 pub fn skipped(name: &str, error: &Error) -> String {
     format!("{name}: skipped, the default encoder cannot be had: {error}")
 }
-
-/// The most memory of this process that was ever resident, in bytes; `None` where the system does not
-/// tell it in `/proc`.
-pub fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
-}

@@ -9,7 +9,6 @@ mod context;
 mod failure;
 mod graphs;
 mod interrupt;
-mod memory;
 mod progress;
 mod repl;
 mod show;

@@ -4,13 +4,14 @@
 //! - [`trec`] writes and reads runs in the format that every evaluator knows.
 //! - [`metrics`] scores a run as `trec_eval` does.
 //! - [`experiment`] puts a collection to the engine.
-//! - [`speed`] measures an encoder, and [`measured`] keeps what was measured.
+//! - [`speed`] and [`memory`] measure an encoder, and [`measured`] keeps what was measured.
 //! - [`significance`] says whether one run is better than another or merely lucky.
 
 pub mod beir;
 mod error;
 pub mod experiment;
 pub mod measured;
+pub mod memory;
 pub mod metrics;
 mod qrels;
 pub mod significance;

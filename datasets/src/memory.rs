@@ -1,11 +1,11 @@
 //! How much memory this process takes, where the system tells it in `/proc`: on Linux.
 
-/// Resident now, in bytes.
+/// Resident now, in bytes; `None` where the system does not tell.
 pub fn resident() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// The most that was ever resident, in bytes.
+/// The most that was ever resident, in bytes; `None` where the system does not tell.
 pub fn peak() -> Option<u64> {
     status("VmHWM:")
 }

@@ -14,7 +14,8 @@ use kenning::encoder::{Encoded, Encoder, EncoderOptions, Precision, Role};
 use kenning::index::GraphOptions;
 use kenning::search::Vectors;
 use kenning::{Index, Mode, SearchRequest, Snapshot};
-use kenning_benches::{one_chunk_document, peak_bytes, spec};
+use kenning_benches::{one_chunk_document, spec};
+use kenning_datasets::memory;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -97,7 +98,7 @@ impl State {
             } => self.load(&model, precision, threads),
             Command::Embed { texts, write } => self.embed(&texts, write.as_deref()),
             Command::Single { texts } => self.single(&texts),
-            Command::Peak => Ok(json!({ "bytes": peak_bytes() })),
+            Command::Peak => Ok(json!({ "bytes": memory::peak() })),
             Command::Build {
                 vectors,
                 dimension,

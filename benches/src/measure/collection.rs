@@ -8,8 +8,8 @@ use std::time::Instant;
 use kenning::encoder::{Encoder, EncoderOptions};
 use kenning::models::ModelStore;
 use kenning::{Fusion, Index, Mode, SearchRequest};
-use kenning_benches::{datasets, index_files, peak_bytes};
-use kenning_datasets::{Collection, Questions, experiment};
+use kenning_benches::{datasets, index_files};
+use kenning_datasets::{Collection, Questions, experiment, memory};
 use kenning_indexer::{Catalogue, Layout, folder_bytes};
 
 use super::Args;
@@ -42,7 +42,7 @@ pub fn measure(args: &Args) -> Result<Report> {
     } else {
         index_folder(&folder, &encoder, temporary.path())?
     };
-    let peak_bytes_indexing = peak_bytes();
+    let peak_bytes_indexing = memory::peak();
     if let Some(file) = &args.questions {
         let text = std::fs::read_to_string(file)
             .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
@@ -86,7 +86,7 @@ pub fn measure(args: &Args) -> Result<Report> {
         questions: indexed.questions.len(),
         queries: ask_all(&index, &indexed.questions)?,
         peak_bytes_indexing,
-        peak_bytes: peak_bytes(),
+        peak_bytes: memory::peak(),
     })
 }
 

@@ -1,12 +1,13 @@
 //! The measuring process, seen from the comparison.
 
-use clap::ValueEnum;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use clap::ValueEnum;
 
 use super::worker::{Measured, Said};
 use crate::args::Global;

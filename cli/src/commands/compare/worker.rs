@@ -11,14 +11,13 @@ use kenning::encoder::{Encoder, EncoderSpec};
 use kenning::models::{ModelStore, parameters};
 use kenning::search::{Fusion, Mode};
 use kenning_datasets::speed::{Speed, measure};
-use kenning_datasets::{Collection, Measure, experiment};
+use kenning_datasets::{Collection, Measure, experiment, memory};
 use serde::{Deserialize, Serialize};
 
 use super::Asked;
 use crate::args::{Global, MeasureArgs};
 use crate::context;
 use crate::failure::{Outcome, Result, Told};
-use crate::memory;
 use crate::progress::{Counting, Working};
 use crate::terminal::{one_line, print};
 
