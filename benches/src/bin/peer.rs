@@ -56,6 +56,8 @@ enum Command {
         queries: PathBuf,
         limit: usize,
         plan: SearchPlan,
+        /// Kenning's own choice where it is left out.
+        effort: Option<usize>,
     },
 }
 
@@ -108,7 +110,8 @@ impl State {
                 queries,
                 limit,
                 plan,
-            } => self.search(&queries, limit, plan),
+                effort,
+            } => self.search(&queries, limit, plan, effort),
         }
     }
 
@@ -192,13 +195,20 @@ impl State {
         }))
     }
 
-    fn search(&self, queries: &Path, limit: usize, plan: SearchPlan) -> Result<Value> {
+    fn search(
+        &self,
+        queries: &Path,
+        limit: usize,
+        plan: SearchPlan,
+        effort: Option<usize>,
+    ) -> Result<Value> {
         let snapshot = self.snapshot.as_ref().ok_or("no index was built")?;
         let dimension = snapshot.spec().encoder.dimension;
         let queries = read_vectors(queries, dimension)?;
         let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
         request.limit = limit;
         request.passages = 0;
+        request.effort = effort;
         request.vectors = match plan {
             SearchPlan::Exact => Vectors::Exact,
             SearchPlan::Graph => Vectors::Graph,
