@@ -37,7 +37,8 @@ pub struct Breadth {
 pub struct SemanticScores {
     query: Query,
     kernels: Kernels,
-    firm: usize,
+    /// The score of the last document that must stay where it is, if there was a broader walk.
+    border: Option<f32>,
     /// For each segment, what was found in it.
     segments: Vec<Compared>,
     /// Rows compared so far.
@@ -73,24 +74,35 @@ impl SemanticScores {
         breadth: Breadth,
     ) -> Self {
         let query = Query::new(vector);
-        let mut rows_compared = 0;
-        let segments = snapshot.segments().iter().enumerate();
-        let segments = segments.map(|(place, segment)| {
-            let search = SegmentSearch {
-                query: &query,
-                place,
-                segment,
-                eligible,
-            };
-            search.compare(breadth, &mut rows_compared)
-        });
-        SemanticScores {
+        let search = |place: usize| SegmentSearch {
+            query: &query,
+            place,
+            segment: &snapshot.segments()[place],
+            eligible,
+            vectors: breadth.vectors,
+        };
+        let mut compared = 0;
+        let places = 0..snapshot.segments().len();
+        let segments = places.map(|place| search(place).compare(breadth.effort, &mut compared));
+        let mut scores = SemanticScores {
             segments: segments.collect(),
-            query,
+            query: query.clone(),
             kernels: kernels::best(),
-            firm: breadth.firm,
-            rows_compared,
+            border: None,
+            rows_compared: 0,
+        };
+        if breadth.count > breadth.effort {
+            scores.border = scores.border(snapshot, breadth.firm);
         }
+        if let Some(border) = scores.border {
+            for (place, segment) in scores.segments.iter_mut().enumerate() {
+                if let Compared::Walked { further, .. } = segment {
+                    *further = search(place).further(breadth.count, border, &mut compared);
+                }
+            }
+        }
+        scores.rows_compared = compared;
+        scores
     }
 
     /// How the segments were searched: "exact", "graph", or "exact+graph" where they differ.
@@ -107,38 +119,36 @@ impl SemanticScores {
     /// rough scores cannot tell, in no order, with exact scores. Where a segment was scanned none of the
     /// best is missing.
     pub fn best(&self, snapshot: &Snapshot, depth: usize) -> Vec<Scored> {
-        let mut found = self.nearest(snapshot, depth, |walked| walked.0);
-        let is_more = |segment: &Compared| matches!(segment, Compared::Walked { further, .. } if !further.is_empty());
-        if !self.segments.iter().any(is_more) {
-            return found;
+        let mut found = self.nearest(snapshot, depth, |found, _| found);
+        if let Some(border) = self.border {
+            // What a broader walk finds above the border is left out: it would change the first hits.
+            found.retain(|scored| scored.score >= border);
+            let mut further = self.nearest(snapshot, usize::MAX, |_, further| further);
+            further.retain(|scored| scored.score < border);
+            found.append(&mut further);
         }
-        // What a broader walk finds above the firm ones is left out: it would change the first hits.
-        let firm = self.firm.min(found.len());
-        if firm > 0 {
-            found.select_nth_unstable_by(firm - 1, |a, b| b.score.total_cmp(&a.score));
-        }
-        let border = found[..firm]
-            .iter()
-            .map(|s| s.score)
-            .fold(f32::INFINITY, f32::min);
-        let mut further = self.nearest(snapshot, depth.saturating_add(firm), |walked| walked.1);
-        further.retain(|scored| scored.score < border);
-        found.retain(|scored| scored.score >= border);
-        found.append(&mut further);
         found
     }
 
-    /// The same of the scanned segments and of one of the two findings of the others.
+    /// The score of the last of the `firm` best; `None` if there are not so many documents.
+    fn border(&self, snapshot: &Snapshot, firm: usize) -> Option<f32> {
+        let mut found = self.nearest(snapshot, firm, |found, _| found);
+        if firm == 0 || found.len() < firm {
+            return None;
+        }
+        let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
+        Some(found.select_nth_unstable_by(firm - 1, by_score).1.score)
+    }
+
+    /// The best of the scanned segments and of one of the two findings of the others.
     fn nearest<'a>(
         &'a self,
         snapshot: &'a Snapshot,
         depth: usize,
-        of_walk: impl Fn((&'a [(u32, f32)], &'a [(u32, f32)])) -> &'a [(u32, f32)],
+        of_walk: impl Fn(&'a [(u32, f32)], &'a [(u32, f32)]) -> &'a [(u32, f32)],
     ) -> Vec<Scored> {
-        let bounds = snapshot
-            .segments()
-            .iter()
-            .map(|s| s.column.error_bound(&self.query));
+        let segments = snapshot.segments().iter();
+        let bounds = segments.map(|segment| segment.column.error_bound(&self.query));
         let mut best = Best {
             depth,
             slack: 2.0 * bounds.fold(0.0, f32::max),
@@ -149,7 +159,7 @@ impl SemanticScores {
             match &self.segments[place as usize] {
                 Compared::Scanned(rough) => best.add_scanned(place, segment, rough),
                 Compared::Walked { found, further } => {
-                    for &(document, score) in of_walk((found, further)) {
+                    for &(document, score) in of_walk(found, further) {
                         best.add(place, document, score);
                     }
                 }
@@ -271,6 +281,7 @@ struct SegmentSearch<'a> {
     place: usize,
     segment: &'a Segment,
     eligible: &'a Eligible,
+    vectors: Vectors,
 }
 
 impl SegmentSearch<'_> {
@@ -279,27 +290,24 @@ impl SegmentSearch<'_> {
         document.is_some_and(|document| self.eligible.allows(self.place, document))
     }
 
-    fn compare(&self, breadth: Breadth, rows_compared: &mut u64) -> Compared {
-        let Breadth {
-            vectors,
-            effort,
-            count,
-            firm,
-        } = breadth;
-        let Some(found) = self.walk(vectors, effort, rows_compared) else {
-            return Compared::Scanned(self.scan(rows_compared));
-        };
-        let further = match count > effort {
-            false => Vec::new(),
-            // As many more as may have to be left out.
-            true => self
-                .walk(vectors, count.saturating_add(firm), rows_compared)
-                .unwrap_or_else(|| {
-                    let rough = (0u32..).zip(self.scan(rows_compared));
-                    self.documents(rough.map(|(row, score)| (score, row)))
-                }),
-        };
-        Compared::Walked { found, further }
+    fn compare(&self, effort: usize, rows_compared: &mut u64) -> Compared {
+        match self.walk(effort, f32::INFINITY, rows_compared) {
+            Some(found) => Compared::Walked {
+                found,
+                further: Vec::new(),
+            },
+            None => Compared::Scanned(self.scan(rows_compared)),
+        }
+    }
+
+    /// `count` documents that score less than `border`, or all there are, and what is found besides.
+    fn further(&self, count: usize, border: f32, rows_compared: &mut u64) -> Vec<(u32, f32)> {
+        let below = border - self.segment.column.error_bound(self.query);
+        let walked = self.walk(count, below, rows_compared);
+        walked.unwrap_or_else(|| {
+            let rough = (0u32..).zip(self.scan(rows_compared));
+            self.documents(rough.map(|(row, score)| (score, row)))
+        })
     }
 
     fn scan(&self, rows_compared: &mut u64) -> Vec<f32> {
@@ -318,20 +326,16 @@ impl SegmentSearch<'_> {
         self.eligible.is_everything() && !self.segment.reader.has_deletes()
     }
 
-    /// Asks the graph for `depth` documents. `None` where a scan must do: there is no graph, the filter
-    /// leaves little to scan, or so many rows are of the same documents that a scan is quicker.
-    fn walk(
-        &self,
-        vectors: Vectors,
-        depth: usize,
-        rows_compared: &mut u64,
-    ) -> Option<Vec<(u32, f32)>> {
+    /// Asks the graph for `depth` documents that score less than `below`. `None` where a scan must do: there
+    /// is no graph, the filter leaves little to scan, or so many rows are of the same documents that a scan
+    /// is quicker.
+    fn walk(&self, depth: usize, below: f32, rows_compared: &mut u64) -> Option<Vec<(u32, f32)>> {
         let SegmentGraph::Sound(graph) = &self.segment.graph else {
             return None;
         };
         let rows = self.segment.column.rows() as usize;
         let (documents, allowed) = self.eligible.count_in(self.place, self.segment);
-        let worth = match vectors {
+        let worth = match self.vectors {
             Vectors::Exact => return None,
             Vectors::Auto if allowed * NARROW < rows as u64 => return None,
             Vectors::Auto => WORTH,
@@ -347,11 +351,11 @@ impl SegmentSearch<'_> {
             };
             *rows_compared += found.compared;
             let found = self.documents(found.rows.into_iter());
-            if found.len() >= wanted {
+            if found.iter().filter(|(_, score)| *score < below).count() >= wanted {
                 return Some(found);
             }
             breadth *= BROADER;
-            if breadth * worth > rows {
+            if breadth.saturating_mul(worth) > rows {
                 return None;
             }
         }
