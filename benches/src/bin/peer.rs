@@ -45,12 +45,14 @@ enum Command {
     Single { texts: PathBuf },
     /// Tell the most memory that was ever resident.
     Peak,
-    /// Build an index in `folder` that holds the vectors, in one segment with a graph.
+    /// Build an index in `folder`, to be opened, that holds the vectors, in one segment with a graph.
     Build {
         vectors: PathBuf,
         dimension: usize,
         folder: PathBuf,
     },
+    /// Open the index in `folder`.
+    Open { folder: PathBuf },
     /// Search the index for the nearest of each query.
     Search {
         queries: PathBuf,
@@ -106,6 +108,10 @@ impl State {
                 dimension,
                 folder,
             } => self.build(&vectors, dimension, &folder),
+            Command::Open { folder } => {
+                self.snapshot = Some(Index::open(&folder)?.snapshot()?);
+                Ok(json!({}))
+            }
             Command::Search {
                 queries,
                 limit,
@@ -167,7 +173,7 @@ impl State {
         Ok(json!({ "milliseconds": milliseconds, "tokens": tokens }))
     }
 
-    fn build(&mut self, vectors: &Path, dimension: usize, folder: &Path) -> Result<Value> {
+    fn build(&self, vectors: &Path, dimension: usize, folder: &Path) -> Result<Value> {
         let vectors = read_vectors(vectors, dimension)?;
         let begun = Instant::now();
         let index = Index::create(folder, &spec(dimension))?;
@@ -186,7 +192,6 @@ impl State {
                 format!("one graph was expected, there are {}", report.graphs.len()).into(),
             );
         };
-        self.snapshot = Some(index.snapshot()?);
         Ok(json!({
             "writing_seconds": writing_seconds,
             "graph_seconds": graph.took.as_secs_f64(),
@@ -202,7 +207,7 @@ impl State {
         plan: SearchPlan,
         effort: Option<usize>,
     ) -> Result<Value> {
-        let snapshot = self.snapshot.as_ref().ok_or("no index was built")?;
+        let snapshot = self.snapshot.as_ref().ok_or("no index is open")?;
         let dimension = snapshot.spec().encoder.dimension;
         let queries = read_vectors(queries, dimension)?;
         let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
