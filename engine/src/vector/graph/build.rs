@@ -17,7 +17,7 @@ use crate::vector::quantise::BIAS;
 /// Neighbours of a point on levels above 0; twice as many on level 0.
 const NEIGHBOURS: usize = 16;
 /// Candidates among which the neighbours of a new point are chosen.
-const CANDIDATES: usize = 200;
+const CANDIDATES: usize = 144;
 /// Rows are inserted so many at a time, between which the caller is told and may stop.
 const SLICE: usize = 4_096;
 /// The most levels that hnsw_rs knows.
