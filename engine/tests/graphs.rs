@@ -67,6 +67,8 @@ fn options(min_rows: u32) -> GraphOptions {
 fn ask(snapshot: &Snapshot, seed: u64, vectors: Vectors, limit: usize) -> SearchResponse {
     let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
     request.vectors = vectors;
+    // Little, for these segments are small: otherwise a scan of them would be quicker.
+    request.effort = (vectors == Vectors::Auto).then_some(10);
     request.limit = limit;
     request.passages = 0;
     let vector = near(seed % 30, 500_000 + seed, DIMENSION);
@@ -200,7 +202,7 @@ fn the_planner_chooses_by_filter_and_by_segment() {
     let snapshot = index.snapshot().unwrap();
     let plan = |filter: &str, vectors| {
         let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
-        request.vectors = vectors;
+        (request.vectors, request.effort) = (vectors, Some(10));
         let request = request.with_filter(Filter::parse(filter).unwrap());
         let vector = near(3, 77, DIMENSION);
         let response = snapshot.search(&request, Some(&vector)).unwrap();
@@ -208,6 +210,9 @@ fn the_planner_chooses_by_filter_and_by_segment() {
         response.plan
     };
     assert_eq!(plan("tenth < 5", Vectors::Auto).vectors, "graph");
+    // 600 rows of 2,000, fewer than a walk is worth; and then too few by far.
+    assert_eq!(plan("tenth < 3", Vectors::Auto).vectors, "exact");
+    assert_eq!(plan("tenth < 3", Vectors::Graph).vectors, "graph");
     let narrow = plan("tenth = 3 AND path < \"d00700\"", Vectors::Auto);
     assert_eq!((narrow.vectors, narrow.rows_compared), ("exact", 70));
     let asked = plan("tenth = 3 AND path < \"d00700\"", Vectors::Graph);

@@ -14,11 +14,13 @@ use super::request::Vectors;
 
 /// A walk that finds too few documents is repeated, so many times as broad.
 const BROADER: usize = 4;
-/// A walk costs about as much as a scan of so many times its breadth: beyond that, segments are scanned.
+/// A walk costs about as much as a scan of so many times its breadth, with a filter and without: where no more
+/// rows are allowed, they are scanned. `engine/docs/design.md` tells how this was measured.
 const WORTH: usize = 64;
 /// The same where the graph was asked for: as far as a walk makes sense at all.
 const WORTH_IF_ASKED: usize = 4;
-/// Where fewer than one in so many rows are allowed, only those are scanned.
+/// Where fewer than one in so many rows are allowed, they are scanned: a walk keeps 16 times its breadth at
+/// most, and would have to be repeated.
 const NARROW: u64 = 10;
 
 /// How much of the vectors is looked at.
@@ -335,15 +337,19 @@ impl SegmentSearch<'_> {
         };
         let rows = self.segment.column.rows() as usize;
         let (documents, allowed) = self.eligible.count_in(self.place, self.segment);
-        let worth = match self.vectors {
-            Vectors::Exact => return None,
-            Vectors::Auto if allowed * NARROW < rows as u64 => return None,
-            Vectors::Auto => WORTH,
-            Vectors::Graph => WORTH_IF_ASKED,
-        };
         let wanted = depth.min(documents);
         let mut breadth = depth.min(rows);
-        loop {
+        let is_worth = |breadth: usize| match self.vectors {
+            Vectors::Exact => false,
+            Vectors::Auto => {
+                let enough = breadth.saturating_mul(WORTH) as u64 <= allowed;
+                enough && allowed * NARROW >= rows as u64
+            }
+            Vectors::Graph => {
+                breadth == depth.min(rows) || breadth.saturating_mul(WORTH_IF_ASKED) <= rows
+            }
+        };
+        while is_worth(breadth) {
             let (column, query) = (&self.segment.column, self.query);
             let found = match self.allows_all() {
                 true => search::walk(graph, column, query, breadth, &|_| true),
@@ -355,10 +361,8 @@ impl SegmentSearch<'_> {
                 return Some(found);
             }
             breadth *= BROADER;
-            if breadth.saturating_mul(worth) > rows {
-                return None;
-            }
         }
+        None
     }
 
     /// The documents of some rows with the score of their best.

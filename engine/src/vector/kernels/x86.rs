@@ -144,6 +144,9 @@ mod vnni {
         let mut fours = rows.chunks_exact(4 * stride);
         let (sums, rest) = sums.split_at_mut(4 * fours.len());
         for (rows, sums) in (&mut fours).zip(sums.as_chunks_mut().0) {
+            // All at once, which the processor's own fetching ahead does not do: it gains a quarter. Those
+            // further ahead gain nothing.
+            prefetch(rows);
             let row = |place: usize| &rows[place * stride..][..stride];
             *sums = four([row(0), row(1), row(2), row(3)], query);
         }
