@@ -1,6 +1,7 @@
 //! One layer: attention, then feed-forward.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use super::super::activation::Activation;
 use super::codes::Codes;
@@ -16,7 +17,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    fn after<'a>(&'a self, residual: &'a [f32]) -> AddAndNormalise<'a> {
+    pub fn after<'a>(&'a self, residual: &'a [f32]) -> AddAndNormalise<'a> {
         AddAndNormalise {
             residual,
             weight: &self.weight,
@@ -26,12 +27,25 @@ impl LayerNorm {
     }
 }
 
-/// What is added to the scores of attention: a number for each head, query and key, the same for all texts.
-pub type Bias<'a> = Option<&'a [f32]>;
+/// What is added to the scores of attention: a number for each head and for how far the key stands after the
+/// query.
+pub struct Distances {
+    /// For each head, distances from 1 - `most` to `most` - 1.
+    pub numbers: Vec<f32>,
+    /// The longest text.
+    pub most: usize,
+}
+
+impl Distances {
+    /// What is added for a head and a query to the scores of a text's keys, `length` of them.
+    fn of(&self, head: usize, query: usize, length: usize) -> &[f32] {
+        let from = head * (2 * self.most - 1) + self.most - 1 - query;
+        &self.numbers[from..from + length]
+    }
+}
 
 /// A layer.
 pub struct Layer {
-    pub machine: Machine,
     pub width: usize,
     pub heads: usize,
     /// What the products of queries and keys are multiplied by.
@@ -64,56 +78,41 @@ thread_local! {
 }
 
 impl Layer {
-    /// Runs the layer on the states of texts of one length, `[texts, length, width]`.
-    pub fn run(&self, states: &mut [f32], length: usize, bias: Bias<'_>) {
-        SCRATCH.with_borrow_mut(|scratch| self.run_with(states, length, bias, scratch));
-    }
-
-    fn run_with(&self, states: &mut [f32], length: usize, bias: Bias<'_>, scratch: &mut Scratch) {
-        let width = self.width;
-        let rows = states.len() / width;
-        let block = BLOCK.min(rows);
-        scratch.qkv.resize(rows * 3 * width, 0.0);
-        scratch.context.resize(rows * width, 0.0);
-        scratch.out.resize(block * width, 0.0);
-        let scores = self.machine.tile.rows * padded(length);
-        let between = scores.max(block * self.up.columns());
-        scratch.between.resize(between, 0.0);
-        let blocks = states.chunks(BLOCK * width);
-        for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * width)) {
-            let codes = &mut scratch.codes;
-            self.qkv.apply(self.machine, states, out, codes);
-        }
-        for text in 0..rows / length {
-            for head in 0..self.heads {
-                self.attend(text, head, length, bias, scratch);
+    /// Runs the layer on the states of texts of these `lengths`, end to end, `[rows, width]`.
+    pub fn run(
+        &self,
+        machine: Machine,
+        states: &mut [f32],
+        lengths: &[usize],
+        distances: Option<&Distances>,
+    ) {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.fit(machine, self, states.len() / self.width, lengths);
+            let blocks = states.chunks(BLOCK * self.width);
+            for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * self.width)) {
+                self.qkv.apply(machine, states, out, &mut scratch.codes);
             }
-        }
-        let Scratch {
-            context,
-            between,
-            out,
-            codes,
-            ..
-        } = scratch;
-        let blocks = states.chunks_mut(BLOCK * width);
-        for (states, context) in blocks.zip(context.chunks(BLOCK * width)) {
-            let rows = states.len() / width;
-            let between = &mut between[..rows * self.up.columns()];
-            self.finish(states, context, between, &mut out[..rows * width], codes);
-        }
+            let mut first = 0;
+            for &length in lengths {
+                for head in 0..self.heads {
+                    self.attend(machine, first..first + length, head, distances, scratch);
+                }
+                first += length;
+            }
+            self.finish_all(machine, states, scratch);
+        });
     }
 
-    /// softmax(scale·Q·Kᵀ + bias)·V of one head of one text.
+    /// softmax(scale·Q·Kᵀ + distances)·V of one head of the text that has these rows.
     fn attend(
         &self,
-        text: usize,
+        machine: Machine,
+        text: Range<usize>,
         head: usize,
-        length: usize,
-        bias: Bias<'_>,
+        distances: Option<&Distances>,
         scratch: &mut Scratch,
     ) {
-        let (width, tile) = (self.width, self.machine.tile);
+        let (width, tile, length) = (self.width, machine.tile, text.len());
         let size = width / self.heads;
         let stride = 3 * width;
         let Scratch {
@@ -124,12 +123,12 @@ impl Layer {
             values,
             ..
         } = scratch;
-        let qkv = &qkv[text * length * stride..][..length * stride];
+        let qkv = &qkv[text.start * stride..][..length * stride];
         let part = |which: usize| &qkv[which * width + head * size..];
         let (query, key, value) = (part(0), part(1), part(2));
         keys.fill_transposed(tile, (size, length), (key, stride), self.scale);
         values.fill(tile, (length, size), (value, stride));
-        let context = &mut context[text * length * width..][..length * width];
+        let context = &mut context[text.start * width..][..length * width];
         let padded = padded(length);
         for first in (0..length).step_by(tile.rows) {
             let rows = tile.rows.min(length - first);
@@ -138,12 +137,11 @@ impl Layer {
             let mut shares = [0.0; MOST_ROWS];
             let scores = between.chunks_exact_mut(padded).zip(&mut shares);
             for (row, (scores, share)) in scores.take(rows).enumerate() {
-                if let Some(bias) = bias {
-                    let of_head = &bias[(head * length + first + row) * length..];
-                    add(scores, &of_head[..length]);
+                if let Some(distances) = distances {
+                    add(scores, distances.of(head, first + row, length));
                 }
                 scores[length..].fill(f32::NEG_INFINITY);
-                *share = (self.machine.elementwise.powers)(scores);
+                *share = (machine.elementwise.powers)(scores);
             }
             let out = &mut context[first * width + head * size..];
             values.multiply(tile, (between, padded), rows, (out, width));
@@ -155,30 +153,50 @@ impl Layer {
         }
     }
 
-    /// Everything after attention, for a block of rows.
-    fn finish(
-        &self,
-        states: &mut [f32],
-        context: &[f32],
-        between: &mut [f32],
-        out: &mut [f32],
-        codes: &mut Codes,
-    ) {
-        let machine = self.machine;
-        let width = self.width;
-        let join = |norm: &LayerNorm, out: &mut [f32], states: &mut [f32]| {
-            let rows = out.chunks_exact_mut(width);
-            for (row, state) in rows.zip(states.chunks_exact_mut(width)) {
-                (machine.elementwise.add_and_normalise)(row, norm.after(state));
-                state.copy_from_slice(row);
-            }
-        };
-        self.attention_out.apply(machine, context, out, codes);
-        join(&self.attention_norm, out, states);
-        self.up.apply(machine, states, between, codes);
-        (machine.elementwise.activate)(self.activation, between);
-        self.down.apply(machine, between, out, codes);
-        join(&self.norm, out, states);
+    /// Everything after attention, block by block.
+    fn finish_all(&self, machine: Machine, states: &mut [f32], scratch: &mut Scratch) {
+        let Scratch {
+            context,
+            between,
+            out,
+            codes,
+            ..
+        } = scratch;
+        let blocks = states.chunks_mut(BLOCK * self.width);
+        for (states, context) in blocks.zip(context.chunks(BLOCK * self.width)) {
+            let rows = states.len() / self.width;
+            let between = &mut between[..rows * self.up.columns()];
+            let out = &mut out[..rows * self.width];
+            self.attention_out.apply(machine, context, out, codes);
+            self.join(machine, &self.attention_norm, out, states);
+            self.up.apply(machine, states, between, codes);
+            (machine.elementwise.activate)(self.activation, between);
+            self.down.apply(machine, between, out, codes);
+            self.join(machine, &self.norm, out, states);
+        }
+    }
+
+    /// states = norm(out + states), row by row.
+    fn join(&self, machine: Machine, norm: &LayerNorm, out: &[f32], states: &mut [f32]) {
+        let rows = out.chunks_exact(self.width);
+        for (row, state) in rows.zip(states.chunks_exact_mut(self.width)) {
+            (machine.elementwise.add_and_normalise)(state, norm.after(row));
+        }
+    }
+}
+
+impl Scratch {
+    /// Makes room for `rows` rows of texts of these lengths.
+    fn fit(&mut self, machine: Machine, layer: &Layer, rows: usize, lengths: &[usize]) {
+        let block = BLOCK.min(rows);
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let scores = machine.tile.rows * padded(longest);
+        // What a longer batch left behind is never read.
+        self.qkv.resize(rows * 3 * layer.width, 0.0);
+        self.context.resize(rows * layer.width, 0.0);
+        self.out.resize(block * layer.width, 0.0);
+        self.between
+            .resize(scores.max(block * layer.up.columns()), 0.0);
     }
 }
 
