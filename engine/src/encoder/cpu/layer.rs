@@ -1,13 +1,12 @@
 //! One layer: attention, then feed-forward.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use super::super::activation::Activation;
+use super::attention::{self, Attention, Distances};
 use super::codes::Codes;
-use super::matrix::Panels;
 use super::weights::{BLOCK, Linear};
-use super::{AddAndNormalise, Machine};
+use super::{AddAndNormalise, Format, Machine};
 
 /// A layer norm.
 pub struct LayerNorm {
@@ -24,23 +23,6 @@ impl LayerNorm {
             shift: &self.bias,
             epsilon: self.epsilon,
         }
-    }
-}
-
-/// What is added to the scores of attention: a number for each head and for how far the key stands after the
-/// query.
-pub struct Distances {
-    /// For each head, distances from 1 - `most` to `most` - 1.
-    pub numbers: Vec<f32>,
-    /// The longest text.
-    pub most: usize,
-}
-
-impl Distances {
-    /// What is added for a head and a query to the scores of a text's keys, `length` of them.
-    fn of(&self, head: usize, query: usize, length: usize) -> &[f32] {
-        let from = head * (2 * self.most - 1) + self.most - 1 - query;
-        &self.numbers[from..from + length]
     }
 }
 
@@ -65,11 +47,10 @@ pub struct Layer {
 struct Scratch {
     qkv: Vec<f32>,
     context: Vec<f32>,
-    /// A few rows between the linear layers, or the scores of a few queries.
+    /// A few rows between the linear layers.
     between: Vec<f32>,
     out: Vec<f32>,
-    keys: Panels,
-    values: Panels,
+    attention: attention::Scratch,
     codes: Codes,
 }
 
@@ -87,70 +68,33 @@ impl Layer {
         distances: Option<&Distances>,
     ) {
         SCRATCH.with_borrow_mut(|scratch| {
-            scratch.fit(machine, self, states.len() / self.width, lengths);
+            scratch.fit(self, states.len() / self.width);
             let blocks = states.chunks(BLOCK * self.width);
             for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * self.width)) {
                 self.qkv.apply(machine, states, out, &mut scratch.codes);
             }
+            let of_text = Attention {
+                machine,
+                // Where linear layers are rounded to bytes, this rounding is lost in theirs.
+                half: self.qkv.format() == Format::Bytes,
+                width: self.width,
+                heads: self.heads,
+                scale: self.scale,
+                distances,
+            };
             let mut first = 0;
             for &length in lengths {
-                for head in 0..self.heads {
-                    self.attend(machine, first..first + length, head, distances, scratch);
-                }
+                let Scratch {
+                    qkv,
+                    context,
+                    attention,
+                    ..
+                } = &mut *scratch;
+                of_text.run(first..first + length, qkv, context, attention);
                 first += length;
             }
             self.finish_all(machine, states, scratch);
         });
-    }
-
-    /// softmax(scale·Q·Kᵀ + distances)·V of one head of the text that has these rows.
-    fn attend(
-        &self,
-        machine: Machine,
-        text: Range<usize>,
-        head: usize,
-        distances: Option<&Distances>,
-        scratch: &mut Scratch,
-    ) {
-        let (width, tile, length) = (self.width, machine.tile, text.len());
-        let size = width / self.heads;
-        let stride = 3 * width;
-        let Scratch {
-            qkv,
-            context,
-            between,
-            keys,
-            values,
-            ..
-        } = scratch;
-        let qkv = &qkv[text.start * stride..][..length * stride];
-        let part = |which: usize| &qkv[which * width + head * size..];
-        let (query, key, value) = (part(0), part(1), part(2));
-        keys.fill_transposed(tile, (size, length), (key, stride), self.scale);
-        values.fill(tile, (length, size), (value, stride));
-        let context = &mut context[text.start * width..][..length * width];
-        let padded = padded(length);
-        for first in (0..length).step_by(tile.rows) {
-            let rows = tile.rows.min(length - first);
-            let query = &query[first * stride..];
-            keys.multiply(tile, (query, stride), rows, (between, padded));
-            let mut shares = [0.0; MOST_ROWS];
-            let scores = between.chunks_exact_mut(padded).zip(&mut shares);
-            for (row, (scores, share)) in scores.take(rows).enumerate() {
-                if let Some(distances) = distances {
-                    add(scores, distances.of(head, first + row, length));
-                }
-                scores[length..].fill(f32::NEG_INFINITY);
-                *share = (machine.elementwise.powers)(scores);
-            }
-            let out = &mut context[first * width + head * size..];
-            values.multiply(tile, (between, padded), rows, (out, width));
-            for (out, share) in out.chunks_mut(width).zip(&shares[..rows]) {
-                for x in &mut out[..size] {
-                    *x *= share;
-                }
-            }
-        }
     }
 
     /// Everything after attention, block by block.
@@ -186,30 +130,13 @@ impl Layer {
 }
 
 impl Scratch {
-    /// Makes room for `rows` rows of texts of these lengths.
-    fn fit(&mut self, machine: Machine, layer: &Layer, rows: usize, lengths: &[usize]) {
+    /// Makes room for `rows` rows.
+    fn fit(&mut self, layer: &Layer, rows: usize) {
         let block = BLOCK.min(rows);
-        let longest = lengths.iter().copied().max().unwrap_or_default();
-        let scores = machine.tile.rows * padded(longest);
         // What a longer batch left behind is never read.
         self.qkv.resize(rows * 3 * layer.width, 0.0);
         self.context.resize(rows * layer.width, 0.0);
         self.out.resize(block * layer.width, 0.0);
-        self.between
-            .resize(scores.max(block * layer.up.columns()), 0.0);
-    }
-}
-
-/// The most rows that a tile has.
-const MOST_ROWS: usize = 12;
-
-/// Scores of a query, with room for whole vector registers.
-fn padded(length: usize) -> usize {
-    length.next_multiple_of(16)
-}
-
-fn add(row: &mut [f32], bias: &[f32]) {
-    for (x, bias) in row.iter_mut().zip(bias) {
-        *x += bias;
+        self.between.resize(block * layer.up.columns(), 0.0);
     }
 }

@@ -1,7 +1,8 @@
 //! A whole encoder of BERT's shape.
 
+use super::attention::Distances;
 use super::embeddings::{Embeddings, Text};
-use super::layer::{Distances, Layer};
+use super::layer::Layer;
 use super::{Linear, Machine};
 
 /// An encoder: embeddings, then layers.
