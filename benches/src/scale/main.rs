@@ -16,6 +16,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use kenning::Mode;
 use kenning_benches::latency::Latency;
 
 use mixture::Mixture;
@@ -85,6 +86,15 @@ enum Step {
     },
     #[command(hide = true)]
     Search { mixture: PathBuf, folder: PathBuf },
+    /// Ask an index that was built, again and again, for a profiler to watch
+    Ask {
+        mixture: PathBuf,
+        folder: PathBuf,
+        #[arg(value_parser = steps::mode)]
+        mode: Mode,
+        seconds: f64,
+        threads: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -118,6 +128,18 @@ fn run(args: Args) -> Result<()> {
         }) => serde_json::to_string(&steps::build(&mixture, chunks, &folder)?)?,
         Some(Step::Search { mixture, folder }) => {
             serde_json::to_string(&steps::search(&mixture, &folder)?)?
+        }
+        Some(Step::Ask {
+            mixture,
+            folder,
+            mode,
+            seconds,
+            threads,
+        }) => {
+            format!(
+                "{:.0}",
+                steps::ask(&mixture, &folder, mode, seconds, threads)?
+            )
         }
     };
     println!("{answer}");

@@ -113,10 +113,7 @@ pub fn search(mixture: &Path, folder: &Path) -> Result<Found> {
     let open_ms = begun.elapsed().as_secs_f64() * 1e3;
     let open_bytes = memory::own();
     drop(snapshot);
-    let model = index.spec().encoder.model.clone();
-    let options = EncoderOptions::like(&index.spec().encoder);
-    let encoder = Encoder::load(&model, &ModelStore::from_env()?, &options, &mut |_| {})?;
-    let index = index.with_encoder(Arc::new(encoder))?;
+    let index = with_encoder(index)?;
     let embedding = latency(&questions, |question| {
         index.encoder()?.encode(Role::Query, &[question])?;
         Ok(())
@@ -149,6 +146,13 @@ pub fn search(mixture: &Path, folder: &Path) -> Result<Found> {
     })
 }
 
+fn with_encoder(index: Index) -> Result<Index> {
+    let own = &index.spec().encoder;
+    let (store, options) = (ModelStore::from_env()?, EncoderOptions::like(own));
+    let encoder = Encoder::load(&own.model, &store, &options, &mut |_| {})?;
+    Ok(index.with_encoder(Arc::new(encoder))?)
+}
+
 /// 1, 2, 4 … up to the number of cores.
 fn threads() -> impl Iterator<Item = usize> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -169,37 +173,76 @@ fn latency(questions: &[String], ask: impl Fn(&str) -> Result<()>) -> Result<Lat
     Latency::of(&times).ok_or_else(|| "there are too few questions".into())
 }
 
-/// Questions a second that so many threads get answered, by word alone and by both legs with vectors at hand:
-/// the encoder's own threads would hide how the rest grows.
+/// Questions a second that so many threads get answered.
 fn throughput(index: &Index, questions: &[String], threads: usize) -> Result<Throughput> {
-    let texts: Vec<&str> = questions.iter().map(String::as_str).collect();
-    let encoded = index.encoder()?.encode(Role::Query, &texts)?;
-    let vectors: Vec<Vec<f32>> = encoded.into_iter().map(|text| text.embedding).collect();
-    let rate = |mode: Mode| -> Result<f64> {
-        let (next, begun) = (AtomicUsize::new(0), Instant::now());
-        let work = || -> kenning::Result<()> {
-            while begun.elapsed() < ASKING {
-                let place = next.fetch_add(1, Ordering::Relaxed) % questions.len();
-                let request = SearchRequest::new(&questions[place]).with_mode(mode);
-                index.snapshot()?.search(&request, Some(&vectors[place]))?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().try_for_each(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-        })?;
-        Ok(next.into_inner() as f64 / begun.elapsed().as_secs_f64())
-    };
+    let vectors = embed(index, questions)?;
+    let rate = |mode| rate(index, questions, &vectors, mode, ASKING, threads);
     Ok(Throughput {
         threads,
         keyword: rate(Mode::Keyword)?,
         hybrid: rate(Mode::Hybrid)?,
     })
+}
+
+fn embed(index: &Index, questions: &[String]) -> Result<Vec<Vec<f32>>> {
+    let texts: Vec<&str> = questions.iter().map(String::as_str).collect();
+    let encoded = index.encoder()?.encode(Role::Query, &texts)?;
+    Ok(encoded.into_iter().map(|text| text.embedding).collect())
+}
+
+/// Asks for so many seconds and tells how many questions were answered in one.
+pub fn ask(mixture: &Path, folder: &Path, mode: Mode, seconds: f64, threads: usize) -> Result<f64> {
+    let questions = read(mixture)?.questions;
+    let index = with_encoder(Index::open(
+        &Layout::open(&folder.join(kenning_indexer::FOLDER))?.index(),
+    )?)?;
+    let vectors = embed(&index, &questions)?;
+    rate(
+        &index,
+        &questions,
+        &vectors,
+        mode,
+        Duration::from_secs_f64(seconds),
+        threads,
+    )
+}
+
+/// The name of a mode.
+pub fn mode(name: &str) -> std::result::Result<Mode, String> {
+    let modes = [Mode::Keyword, Mode::Semantic, Mode::Hybrid];
+    let named = |mode: &Mode| kenning_datasets::experiment::mode_name(*mode) == name;
+    modes
+        .into_iter()
+        .find(named)
+        .ok_or_else(|| "keyword, semantic or hybrid".into())
+}
+
+/// Questions a second, with vectors at hand: the encoder's own threads would hide how the rest grows.
+fn rate(
+    index: &Index,
+    questions: &[String],
+    vectors: &[Vec<f32>],
+    mode: Mode,
+    time: Duration,
+    threads: usize,
+) -> Result<f64> {
+    let (next, begun) = (AtomicUsize::new(0), Instant::now());
+    let work = || -> kenning::Result<()> {
+        while begun.elapsed() < time {
+            let place = next.fetch_add(1, Ordering::Relaxed) % questions.len();
+            let request = SearchRequest::new(&questions[place]).with_mode(mode);
+            index.snapshot()?.search(&request, Some(&vectors[place]))?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            let done = worker.join();
+            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })?;
+    Ok(next.into_inner() as f64 / begun.elapsed().as_secs_f64())
 }
 
 /// The share of the ten documents nearest to a question that are found as the planner chooses.
