@@ -33,6 +33,8 @@ pub struct Documents {
     section_lengths: Vec<u32>,
     /// Terms of each row.
     row_lengths: Vec<u32>,
+    /// Rows of all documents.
+    living: u64,
     /// Terms of all sections together, and of all rows.
     section_terms: u64,
     row_terms: u64,
@@ -94,6 +96,7 @@ impl Documents {
             let base = self.section_lengths.len() as u32;
             self.first_sections.push(base);
             let rows = end - first;
+            self.living += u64::from(rows);
             let steps = rows.div_ceil(shape.step_rows);
             let sections = (steps + 1).saturating_sub(shape.steps).max(1);
             self.section_lengths.resize((base + sections) as usize, 0);
@@ -126,8 +129,7 @@ impl Documents {
 
     /// Number of living rows.
     pub fn living_rows(&self) -> u64 {
-        let rows = self.rows.iter();
-        rows.map(|(first, end)| u64::from(end - first)).sum()
+        self.living
     }
 
     /// The rows of a document.
