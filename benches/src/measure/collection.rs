@@ -8,12 +8,12 @@ use std::time::Instant;
 use kenning::encoder::{Encoder, EncoderOptions};
 use kenning::models::ModelStore;
 use kenning::{Fusion, Index, Mode, SearchRequest};
+use kenning_benches::latency::Latency;
 use kenning_benches::{datasets, index_files};
 use kenning_datasets::{Collection, Questions, experiment, memory};
 use kenning_indexer::{Catalogue, Layout, folder_bytes};
 
 use super::Args;
-use super::latency::Latency;
 use super::report::{ModeReport, Report};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
