@@ -250,12 +250,7 @@ pub(super) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, scores: &Scores<'_>) ->
 }
 
 /// Zero where a query sees a key, minus infinity where it does not.
-pub(super) fn window(
-    queries: Range<usize>,
-    keys: Range<usize>,
-    reach: usize,
-    on: &Device,
-) -> Result<Tensor> {
+fn window(queries: Range<usize>, keys: Range<usize>, reach: usize, on: &Device) -> Result<Tensor> {
     let shape = (queries.len(), keys.len());
     let sees = |query: usize, key: usize| {
         if query.abs_diff(key) <= reach {

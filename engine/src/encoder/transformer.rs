@@ -144,15 +144,21 @@ impl Transformer {
         device::of(&self.device)
     }
 
-    /// The embeddings of its tokens, `[vocabulary, width of embeddings]`.
+    /// The shape of the embeddings of its tokens, `[vocabulary, width of embeddings]`.
+    pub fn token_table(&self) -> candle_core::Result<(usize, usize)> {
+        match &self.network {
+            Network::Tensors(network) => network.tokens().dims2(),
+            Network::Cpu(network) => Ok(network.embeddings.token_table()),
+        }
+    }
+
+    /// The embeddings of its tokens, of that shape: a copy where they are no tensor.
     pub fn tokens(&self) -> candle_core::Result<Tensor> {
         match &self.network {
             Network::Tensors(network) => Ok(network.tokens().clone()),
             Network::Cpu(network) => {
                 let embeddings = &network.embeddings;
-                let width = embeddings.width();
-                let shape = (embeddings.tokens.len() / width, width);
-                Tensor::from_slice(&embeddings.tokens, shape, &self.device)
+                Tensor::from_slice(&embeddings.tokens, embeddings.token_table(), &self.device)
             }
         }
     }

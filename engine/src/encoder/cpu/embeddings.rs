@@ -31,6 +31,11 @@ impl Embeddings {
         self.always.len()
     }
 
+    /// Rows and width of the table of tokens.
+    pub fn token_table(&self) -> (usize, usize) {
+        (self.tokens.len() / self.width(), self.width())
+    }
+
     /// Writes the states of `text`, one row a token.
     pub fn write(&self, machine: Machine, text: Text<'_>, states: &mut [f32]) {
         let width = self.width();

@@ -139,9 +139,9 @@ fn load(
         width: transformer.shape.dimension,
         labels,
     };
-    let tokens = transformer.tokens().map_err(ModelError::Compute)?;
+    let table = transformer.token_table().map_err(ModelError::Compute)?;
     weights.load_below(outer, |tensors| {
-        Network::load(plan, &tensors, own, sizes, &tokens)
+        Network::load(plan, &tensors, own, sizes, table, &|| transformer.tokens())
     })
 }
 

@@ -300,15 +300,15 @@ enum Map {
 
 impl Network {
     /// Loads what `plan` names. `beside` holds the encoder under `prefix`, which is empty or ends in a dot;
-    /// `tokens` are its embeddings of tokens, `[vocabulary, width]`.
+    /// `table`, `[vocabulary, width]`, is the shape of its embeddings of tokens, and `tokens` gives them.
     pub fn load(
         plan: Plan,
         beside: &VarBuilder<'_>,
         prefix: &str,
         sizes: HeadSizes,
-        tokens: &Tensor,
+        table: (usize, usize),
+        tokens: &dyn Fn() -> TensorResult<Tensor>,
     ) -> TensorResult<Network> {
-        let table = tokens.dims2()?;
         let mut width = sizes.width;
         let mut maps = Vec::new();
         for step in plan.steps {
@@ -337,7 +337,7 @@ impl Network {
                     let bias = biases.iter().find(there).or(biases.first());
                     let own = untied.map(|name| beside.get((table.0, width), name));
                     Map::Vocabulary(
-                        own.unwrap_or_else(|| Ok(tokens.clone()))?,
+                        own.unwrap_or_else(tokens)?,
                         bias.map(|name| beside.get(table.0, name)).transpose()?,
                     )
                 }
