@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::Machine;
-use super::half::{HalfPanels, HalfRows, HalfTile};
+use super::half::{HalfRows, HalfTile, Pair};
 use super::matrix::Panels;
+use super::tile::Tile;
 
 /// What is added to the scores of attention: a number for each head and for how far the key stands after the
 /// query.
@@ -39,17 +40,38 @@ pub struct Attention<'a> {
 /// Memory that is used for one head after the other.
 #[derive(Default)]
 pub struct Scratch {
-    keys: Panels,
-    values: Panels,
-    half_keys: HalfPanels,
-    half_values: HalfPanels,
+    full: Operands<f32>,
+    half: Operands<Pair>,
     half_rows: HalfRows,
-    /// What the scores become.
-    shares: HalfRows,
-    /// Scores of a tile of queries.
+    rooms: Rooms,
+}
+
+/// What is multiplied for a head, in one precision.
+#[derive(Default)]
+struct Operands<T> {
+    keys: Panels<T>,
+    values: Panels<T>,
+    /// What the scores become, for a tile of queries.
+    shares: Vec<T>,
+}
+
+/// Products for a tile of queries.
+#[derive(Default)]
+struct Rooms {
     scores: Vec<f32>,
-    /// What a tile of queries finds, before it is divided by the sum of its shares.
+    /// What the queries find, before it is divided by the sum of their shares.
     found: Vec<f32>,
+}
+
+/// One head, ready to be answered.
+struct Head<'a, T> {
+    number: usize,
+    tile: Tile<T>,
+    /// Rows of queries, so far apart.
+    queries: (&'a [T], usize),
+    operands: &'a mut Operands<T>,
+    /// How many scores make one number of the shares.
+    pack: usize,
 }
 
 /// The most rows that a tile has.
@@ -62,111 +84,123 @@ impl Attention<'_> {
         let (width, length) = (self.width, text.len());
         let qkv = &qkv[text.start * 3 * width..][..length * 3 * width];
         let context = &mut context[text.start * width..][..length * width];
-        let tile = self.machine.half.filter(|_| self.half);
         for head in 0..self.heads {
-            match tile {
-                Some(tile) => self.half_head(tile, head, qkv, context, scratch),
-                None => self.head(head, qkv, context, scratch),
+            match self.machine.half {
+                Some(tile) if self.half => self.half_head(tile, head, qkv, context, scratch),
+                _ => self.head(head, qkv, context, scratch),
             }
         }
     }
 
     /// One head in f32.
-    fn head(&self, head: usize, qkv: &[f32], context: &mut [f32], scratch: &mut Scratch) {
+    fn head(&self, number: usize, qkv: &[f32], context: &mut [f32], scratch: &mut Scratch) {
         let (width, tile) = (self.width, self.machine.tile);
         let (size, length) = (width / self.heads, context.len() / width);
         let stride = 3 * width;
-        let part = |which: usize| &qkv[which * width + head * size..];
-        let Scratch {
-            keys,
-            values,
-            scores,
-            found,
-            ..
-        } = scratch;
-        keys.fill_transposed(tile, (size, length), (part(1), stride), self.scale);
-        values.fill(tile, (length, size), (part(2), stride));
-        let padded = length.next_multiple_of(16);
-        scores.resize(tile.rows * padded, 0.0);
-        found.resize(tile.rows * size, 0.0);
-        for first in (0..length).step_by(tile.rows) {
-            let rows = tile.rows.min(length - first);
-            let query = &part(0)[first * stride..];
-            keys.multiply(tile, (query, stride), rows, (scores, padded));
-            let mut wholes = [0.0; MOST_ROWS];
-            let each = scores.chunks_exact_mut(padded).zip(&mut wholes);
-            for (row, (scores, whole)) in each.take(rows).enumerate() {
-                self.complete(scores, head, first + row, length);
-                *whole = (self.machine.elementwise.powers)(scores);
-            }
-            values.multiply(tile, (scores, padded), rows, (found, size));
-            self.write(
-                &mut context[first * width..],
-                head,
-                (found, size),
-                &wholes[..rows],
-            );
-        }
+        let part = |which: usize| (&qkv[which * width + number * size..], stride);
+        let operands = &mut scratch.full;
+        let scaled = |x: f32| x * self.scale;
+        operands
+            .keys
+            .fill_transposed(tile, (size, length), part(1), scaled);
+        operands.values.fill(tile, (length, size), part(2));
+        let head = Head {
+            number,
+            tile,
+            queries: part(0),
+            operands,
+            pack: 1,
+        };
+        self.answer(
+            head,
+            self.machine.elementwise.powers,
+            context,
+            &mut scratch.rooms,
+        );
     }
 
     /// One head in bfloat16.
     fn half_head(
         &self,
         tile: HalfTile,
-        head: usize,
+        number: usize,
         qkv: &[f32],
         context: &mut [f32],
         scratch: &mut Scratch,
     ) {
         let width = self.width;
         let (size, length) = (width / self.heads, context.len() / width);
-        let part = |which: usize| qkv[which * width + head * size..].chunks(3 * width);
-        let Scratch {
-            half_keys,
-            half_values,
-            half_rows,
-            shares,
-            scores,
-            found,
-            ..
-        } = scratch;
         let functions = self.machine.elementwise;
         let take = |rows: &mut HalfRows, which: usize, scale: f32| {
             rows.resize(length, size);
-            for (number, row) in part(which).enumerate() {
-                let halves = rows.row(number);
+            let part = qkv[which * width + number * size..].chunks(3 * width);
+            for (place, row) in part.enumerate() {
+                let halves = rows.row(place);
                 (functions.halve)(&row[..size], scale, &mut halves[..size]);
                 halves[size..].fill(0);
             }
         };
-        take(half_rows, 1, self.scale);
-        half_keys.fill_transposed(tile, half_rows, (size, length));
-        take(half_rows, 2, 1.0);
-        half_values.fill(tile, half_rows, (length, size));
-        take(half_rows, 0, 1.0);
+        let (operands, rows) = (&mut scratch.half, &mut scratch.half_rows);
+        take(rows, 1, self.scale);
+        let shape = (rows.stride, length);
+        let keys = (rows.pairs.as_slice(), rows.stride);
+        operands
+            .keys
+            .fill_transposed(tile, shape, keys, |pair| pair);
+        take(rows, 2, 1.0);
+        operands.values.fill_with_pairs(tile, rows, (length, size));
+        take(rows, 0, 1.0);
+        let head = Head {
+            number,
+            tile,
+            queries: (&rows.pairs, rows.stride),
+            operands,
+            pack: 2,
+        };
+        let powers = |scores: &[f32], shares: &mut [Pair]| {
+            (functions.half_powers)(scores, shares.as_flattened_mut())
+        };
+        self.answer(head, powers, context, &mut scratch.rooms);
+    }
+
+    /// What the queries of a head find. `powers` makes shares of scores.
+    fn answer<T: Copy + Default>(
+        &self,
+        head: Head<'_, T>,
+        powers: impl Fn(&[f32], &mut [T]) -> f32,
+        context: &mut [f32],
+        rooms: &mut Rooms,
+    ) {
+        let Head { number, tile, .. } = head;
+        let (queries, stride) = head.queries;
+        let Operands {
+            keys,
+            values,
+            shares,
+        } = head.operands;
+        let Rooms { scores, found } = rooms;
+        let width = self.width;
+        let (size, length) = (width / self.heads, context.len() / width);
         let padded = length.next_multiple_of(tile.width);
         let room = size.next_multiple_of(tile.width);
+        let packed = padded / head.pack;
         scores.resize(tile.rows * padded, 0.0);
-        shares.resize(tile.rows, padded);
+        shares.resize(tile.rows * packed, T::default());
         found.resize(tile.rows * room, 0.0);
         for first in (0..length).step_by(tile.rows) {
             let rows = tile.rows.min(length - first);
-            let query = &half_rows.pairs[first * half_rows.stride..];
-            half_keys.multiply(tile, (query, half_rows.stride), rows, (scores, padded));
+            let queries = (&queries[first * stride..], stride);
+            keys.multiply(tile, queries, rows, (scores, padded));
             let mut wholes = [0.0; MOST_ROWS];
-            let each = scores.chunks_exact_mut(padded).zip(&mut wholes);
-            for (row, (scores, whole)) in each.take(rows).enumerate() {
-                self.complete(scores, head, first + row, length);
-                *whole = (functions.half_powers)(scores, shares.row(row));
+            let each = scores.chunks_exact_mut(padded);
+            let each = each.zip(shares.chunks_exact_mut(packed)).zip(&mut wholes);
+            for (row, ((scores, shares), whole)) in each.take(rows).enumerate() {
+                self.complete(scores, number, first + row, length);
+                *whole = powers(scores, shares);
             }
-            let shares = (shares.pairs.as_slice(), shares.stride);
-            half_values.multiply(tile, shares, rows, (found, room));
-            self.write(
-                &mut context[first * width..],
-                head,
-                (found, room),
-                &wholes[..rows],
-            );
+            values.multiply(tile, (shares, packed), rows, (found, room));
+            let context = &mut context[first * width..];
+            self.write(context, number, (found, room), &wholes[..rows]);
         }
     }
 

@@ -11,8 +11,8 @@ use super::functions::{ROUND, erf, exp, exp_of_small, folded, fused, larger, sma
 pub struct Elementwise {
     /// Applies an activation to every number; see [`is_computed`].
     pub activate: fn(Activation, &mut [f32]),
-    /// eˣ of every number less the largest; the result is what makes shares of them, one divided by their sum.
-    pub powers: fn(&mut [f32]) -> f32,
+    /// Writes eˣ of every number less the largest; the result is what makes shares of them, one divided by their sum.
+    pub powers: fn(&[f32], &mut [f32]) -> f32,
     /// The same, with the powers written as bfloat16.
     pub half_powers: fn(&[f32], &mut [u16]) -> f32,
     /// Writes numbers times a scale as bfloat16.
@@ -75,40 +75,26 @@ pub fn is_computed(activation: Activation) -> bool {
 }
 
 #[inline(always)]
-fn powers<const FUSED: bool>(numbers: &mut [f32]) -> f32 {
-    let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
-    let mut sums = [0.0; 16];
-    let (chunks, rest) = numbers.as_chunks_mut::<16>();
-    for chunk in chunks {
-        for (x, sum) in chunk.iter_mut().zip(&mut sums) {
-            *x = exp_of_small::<FUSED>(*x - most);
-            *sum += *x;
-        }
-    }
-    for x in rest.iter_mut() {
-        *x = exp_of_small::<FUSED>(*x - most);
-    }
-    1.0 / (sums.iter().sum::<f32>() + rest.iter().sum::<f32>())
-}
-
-/// The same, with the powers rounded to the upper 16 bits of their f32.
-#[inline(always)]
-fn half_powers<const FUSED: bool>(numbers: &[f32], powers: &mut [u16]) -> f32 {
+fn powers<const FUSED: bool, T>(
+    numbers: &[f32],
+    powers: &mut [T],
+    write: impl Fn(f32) -> T,
+) -> f32 {
     let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
     let mut sums = [0.0; 16];
     let (chunks, rest) = numbers.as_chunks::<16>();
-    let (halves, rest_halves) = powers.as_chunks_mut::<16>();
-    for (chunk, halves) in chunks.iter().zip(halves) {
-        for ((x, half), sum) in chunk.iter().zip(halves).zip(&mut sums) {
+    let (written, rest_written) = powers.as_chunks_mut::<16>();
+    for (chunk, written) in chunks.iter().zip(written) {
+        for ((x, place), sum) in chunk.iter().zip(written).zip(&mut sums) {
             let power = exp_of_small::<FUSED>(*x - most);
-            *half = rounded(power);
+            *place = write(power);
             *sum += power;
         }
     }
     let mut sum = sums.iter().sum::<f32>();
-    for (x, half) in rest.iter().zip(rest_halves) {
+    for (x, place) in rest.iter().zip(rest_written) {
         let power = exp_of_small::<FUSED>(*x - most);
-        *half = rounded(power);
+        *place = write(power);
         sum += power;
     }
     1.0 / sum
@@ -183,13 +169,13 @@ macro_rules! compiled_for {
             }
 
             $(#[target_feature(enable = $features)])?
-            fn powers(numbers: &mut [f32]) -> f32 {
-                super::powers::<$fused>(numbers)
+            fn powers(numbers: &[f32], powers: &mut [f32]) -> f32 {
+                super::powers::<$fused, f32>(numbers, powers, |power| power)
             }
 
             $(#[target_feature(enable = $features)])?
             fn half_powers(numbers: &[f32], powers: &mut [u16]) -> f32 {
-                super::half_powers::<$fused>(numbers, powers)
+                super::powers::<$fused, u16>(numbers, powers, super::rounded)
             }
 
             $(#[target_feature(enable = $features)])?
@@ -211,9 +197,9 @@ macro_rules! compiled_for {
                 // SAFETY: only handed out where the processor has these instructions.
                 activate: |activation, numbers| unsafe { activate(activation, numbers) },
                 // SAFETY: as above.
-                powers: |numbers| unsafe { powers(numbers) },
+                powers: |numbers, written| unsafe { powers(numbers, written) },
                 // SAFETY: as above.
-                half_powers: |numbers, powers| unsafe { half_powers(numbers, powers) },
+                half_powers: |numbers, written| unsafe { half_powers(numbers, written) },
                 // SAFETY: as above.
                 halve: |numbers, scale, halves| unsafe { halve(numbers, scale, halves) },
                 // SAFETY: as above.
@@ -229,7 +215,7 @@ macro_rules! compiled_for {
 mod sets {
     use super::{
         Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, encode,
-        half_powers, halve, powers,
+        halve, powers, rounded,
     };
 
     compiled_for!(portable, false);
@@ -261,24 +247,16 @@ impl Elementwise {
 
 #[cfg(test)]
 mod tests {
+    use super::super::functions::erf_by_series;
     use super::*;
 
     #[test]
     fn activations_are_right_to_a_millionth() {
-        // By the series of the error function in double precision.
-        let erf = |x: f64| {
-            let (mut term, mut sum) = (x, x);
-            for n in 1..200 {
-                term *= -x * x / f64::from(n);
-                sum += term / f64::from(2 * n + 1);
-            }
-            sum * std::f64::consts::FRAC_2_SQRT_PI
-        };
         for step in -300..300 {
             let x = f64::from(step) / 100.0;
             let mut found = [x as f32];
             (Elementwise::best().activate)(Activation::Gelu, &mut found);
-            let expected = 0.5 * x * (1.0 + erf(x / 2f64.sqrt()));
+            let expected = 0.5 * x * (1.0 + erf_by_series(x / 2f64.sqrt()));
             assert!((f64::from(found[0]) - expected).abs() < 1e-6, "{x}");
             let mut found = [x as f32];
             (Elementwise::best().activate)(Activation::GeluTanh, &mut found);
@@ -302,8 +280,8 @@ mod tests {
                 epsilon: 1e-12,
             };
             (functions.add_and_normalise)(&mut normalised, with);
-            let mut shares = numbers.clone();
-            let share = (functions.powers)(&mut shares);
+            let mut shares = vec![0.0; numbers.len()];
+            let share = (functions.powers)(&numbers, &mut shares);
             shares.iter_mut().for_each(|x| *x *= share);
             let mut active = numbers.clone();
             (functions.activate)(Activation::Gelu, &mut active);

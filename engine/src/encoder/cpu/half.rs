@@ -3,44 +3,20 @@
 //! A number is the upper 16 bits of its f32. Two steps of a sum stand beside each other, as the instruction wants
 //! them that multiplies both (`vdpbf16ps`). Only machines that have it compute in this way; the others take f32.
 
-/// Writes the products of rows of pairs with a panel into `out`: `width` numbers a row, rows `stride` apart.
-pub type Multiply = fn(part: &Part<'_>, out: &mut [f32], stride: usize);
+use super::matrix::Panels;
+#[cfg(test)]
+use super::tile::Part;
+use super::tile::Tile;
 
 /// Two steps of a sum.
 pub type Pair = [u16; 2];
 
-/// Some rows, and the panel that they are multiplied with.
-pub struct Part<'a> {
-    /// Rows `stride` pairs apart, each with as many as the panel has steps.
-    pub a: &'a [Pair],
-    pub stride: usize,
-    /// How many rows.
-    pub rows: usize,
-    /// `width` times the steps.
-    pub panel: &'a [Pair],
-}
-
-/// A way to multiply.
-#[derive(Clone, Copy)]
-pub struct HalfTile {
-    /// Columns of a panel.
-    pub width: usize,
-    /// The most rows at once.
-    pub rows: usize,
-    pub multiply: Multiply,
-}
-
-impl Part<'_> {
-    fn check(&self, width: usize, out: &[f32], stride: usize) {
-        let last = self.rows.saturating_sub(1);
-        assert!(self.rows == 0 || self.a.len() >= last * self.stride + self.panel.len() / width);
-        assert!(self.rows == 0 || out.len() >= last * stride + width);
-    }
-}
+/// A way to multiply pairs.
+pub type HalfTile = Tile<Pair>;
 
 impl HalfTile {
-    /// What this machine has, if anything.
-    pub fn best() -> Option<HalfTile> {
+    /// What this machine has for them, if anything.
+    pub fn best_for_pairs() -> Option<HalfTile> {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") {
             return Some(x86::AVX512);
@@ -58,7 +34,7 @@ pub const PORTABLE: HalfTile = HalfTile {
 };
 
 #[cfg(test)]
-fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
+fn portable(part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
     part.check(32, out, stride);
     let whole = |half: u16| f32::from_bits(u32::from(half) << 16);
     for row in 0..part.rows {
@@ -78,7 +54,8 @@ mod x86 {
     use std::arch::x86_64::*;
     use std::mem::transmute;
 
-    use super::{HalfTile, Part};
+    use super::super::tile::Part;
+    use super::{HalfTile, Pair};
 
     pub const AVX512: HalfTile = HalfTile {
         width: 32,
@@ -86,7 +63,7 @@ mod x86 {
         multiply: avx512,
     };
 
-    fn avx512(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    fn avx512(part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
         part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512 with bfloat16; sizes were checked above.
         unsafe { with_rows!(rows512, part, out, stride, 1 2 3 4 5 6 7 8 9 10 11 12) }
@@ -95,7 +72,7 @@ mod x86 {
     /// # Safety
     /// The part has `ROWS` rows and was checked.
     #[target_feature(enable = "avx512f,avx512bf16")]
-    unsafe fn rows512<const ROWS: usize>(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    unsafe fn rows512<const ROWS: usize>(part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
         for (step, columns) in part.panel.as_chunks::<32>().0.iter().enumerate() {
             let columns = columns.as_ptr().cast::<__m512i>();
@@ -150,84 +127,38 @@ impl HalfRows {
     }
 }
 
-/// A matrix cut into panels of columns, filled up with zeros.
-#[derive(Default)]
-pub struct HalfPanels {
-    pairs: Vec<Pair>,
-    /// Pairs of steps.
-    depth: usize,
-    columns: usize,
-}
-
-impl HalfPanels {
-    /// Makes room; what lies beyond the last column or step is zero.
-    fn resize(&mut self, tile: HalfTile, steps: usize, columns: usize) {
-        self.depth = steps.div_ceil(2);
-        self.columns = columns;
-        let size = columns.div_ceil(tile.width) * self.depth * tile.width;
-        self.pairs.clear();
-        self.pairs.resize(size, [0; 2]);
-    }
-
-    /// Takes over the transpose of `rows`, `columns` of them with `steps` numbers.
-    pub fn fill_transposed(
+impl Panels<Pair> {
+    /// Takes over `rows`, `steps` of them with `columns` numbers, in the memory of the matrix before: two rows make
+    /// the pairs of one step.
+    pub fn fill_with_pairs(
         &mut self,
         tile: HalfTile,
         rows: &HalfRows,
         (steps, columns): (usize, usize),
     ) {
-        self.resize(tile, steps, columns);
-        let panels = self.pairs.chunks_exact_mut(self.depth * tile.width);
-        for (panel, rows) in panels.zip(rows.pairs.chunks(tile.width * rows.stride)) {
-            for (column, row) in rows.chunks_exact(self.depth).enumerate() {
-                for (place, pair) in panel[column..].iter_mut().step_by(tile.width).zip(row) {
-                    *place = *pair;
-                }
-            }
-        }
-    }
-
-    /// Takes over `rows`, `steps` of them with `columns` numbers.
-    pub fn fill(&mut self, tile: HalfTile, rows: &HalfRows, (steps, columns): (usize, usize)) {
-        self.resize(tile, steps, columns);
         let width = tile.width;
-        let panels = self.pairs.chunks_exact_mut(self.depth * width);
-        for (number, panel) in panels.enumerate() {
+        self.resize(tile, steps.div_ceil(2), columns);
+        for (number, panel) in self.panels(tile).enumerate() {
             let first = number * width;
             let present = first..columns.min(first + width);
             let two_rows = rows.pairs.chunks(2 * rows.stride);
-            for (place, rows_of_two) in panel.chunks_exact_mut(width).zip(two_rows) {
-                let (even, odd) = rows_of_two.split_at(rows.stride);
+            for (place, two) in panel.chunks_exact_mut(width).zip(two_rows) {
+                let (even, odd) = two.split_at(rows.stride);
                 let even = &even.as_flattened()[present.clone()];
-                for (pair, number) in place.iter_mut().zip(even) {
-                    pair[0] = *number;
-                }
-                let odd = odd.as_flattened().get(present.clone());
-                for (pair, number) in place.iter_mut().zip(odd.into_iter().flatten()) {
-                    pair[1] = *number;
+                match odd.as_flattened().get(present.clone()) {
+                    Some(odd) => {
+                        for ((pair, even), odd) in place.iter_mut().zip(even).zip(odd) {
+                            *pair = [*even, *odd];
+                        }
+                    }
+                    // The last row is alone.
+                    None => {
+                        for (pair, even) in place.iter_mut().zip(even) {
+                            *pair = [*even, 0];
+                        }
+                    }
                 }
             }
-        }
-    }
-
-    /// Products of `rows` rows of `a`, which stand `stride` apart, at most [`HalfTile::rows`], with the matrix, into
-    /// rows of `out`, `out_stride` apart, which have room for whole panels.
-    pub fn multiply(
-        &self,
-        tile: HalfTile,
-        (a, stride): (&[Pair], usize),
-        rows: usize,
-        (out, out_stride): (&mut [f32], usize),
-    ) {
-        let panels = self.pairs.chunks_exact(self.depth * tile.width);
-        for (number, panel) in panels.enumerate() {
-            let part = Part {
-                a,
-                stride,
-                rows,
-                panel,
-            };
-            (tile.multiply)(&part, &mut out[number * tile.width..], out_stride);
         }
     }
 }
@@ -255,16 +186,24 @@ mod tests {
 
     #[test]
     fn every_tile_multiplies_as_it_is_defined() {
-        for tile in HalfTile::best().into_iter().chain([PORTABLE]) {
+        for tile in HalfTile::best_for_pairs().into_iter().chain([PORTABLE]) {
             for (depth, columns) in [(1, 1), (5, 17), (64, 40), (33_usize, 96_usize)] {
                 let a = rows(tile.rows, depth, 5);
                 let width = columns.next_multiple_of(tile.width);
                 let (keys, values) = (rows(columns, depth, 0), rows(depth, columns, 0));
-                let mut panels = HalfPanels::default();
+                let mut panels = Panels::<Pair>::default();
                 for transposed in [true, false] {
                     match transposed {
-                        true => panels.fill_transposed(tile, &keys, (depth, columns)),
-                        false => panels.fill(tile, &values, (depth, columns)),
+                        true => {
+                            let shape = (keys.stride, columns);
+                            panels.fill_transposed(
+                                tile,
+                                shape,
+                                (&keys.pairs, keys.stride),
+                                |pair| pair,
+                            );
+                        }
+                        false => panels.fill_with_pairs(tile, &values, (depth, columns)),
                     }
                     for count in 1..=tile.rows {
                         let mut out = vec![9.0; count * width];

@@ -75,7 +75,7 @@ impl Machine {
         Machine {
             tile: Tile::best(),
             dot: DotTile::best(),
-            half: HalfTile::best(),
+            half: HalfTile::best_for_pairs(),
             elementwise: Elementwise::best(),
         }
     }
