@@ -18,6 +18,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use kenning::Mode;
 use kenning_benches::latency::Latency;
+use kenning_datasets::experiment::{MODES, mode_name};
 
 use mixture::Mixture;
 use report::{Leg, Report, Size};
@@ -200,8 +201,7 @@ fn size(mixture: &Path, chunks: u64, folder: &Path) -> Result<Size> {
     let found = answer(&mut step)?;
     let questions: Mixture = serde_json::from_slice(&std::fs::read(mixture)?)?;
     let questions = &questions.questions;
-    let modes = ["keyword", "semantic", "hybrid"];
-    let one_shot = modes.map(|mode| one_shot(folder, mode, questions));
+    let one_shot = MODES.map(|mode| one_shot(folder, mode_name(mode), questions));
     Ok(Size {
         built,
         found,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use kenning::models::ModelStore;
 use kenning::search::Vectors;
 use kenning::{Index, Mode, SearchRequest, Snapshot};
 use kenning_benches::latency::Latency;
+use kenning_datasets::experiment::{MODES, mode_name};
 use kenning_datasets::memory;
 use kenning_indexer::{Layout, folder_bytes};
 
@@ -106,9 +107,9 @@ pub fn build(mixture: &Path, chunks: u64, folder: &Path) -> Result<Built> {
 /// Searches the index in `folder`.
 pub fn search(mixture: &Path, folder: &Path) -> Result<Found> {
     let questions = read(mixture)?.questions;
-    let layout = Layout::open(&folder.join(kenning_indexer::FOLDER))?;
+    let built = built(folder)?;
     let begun = Instant::now();
-    let index = Index::open(&layout.index())?;
+    let index = Index::open(&built)?;
     let snapshot = index.snapshot()?;
     let open_ms = begun.elapsed().as_secs_f64() * 1e3;
     let open_bytes = memory::own();
@@ -118,18 +119,17 @@ pub fn search(mixture: &Path, folder: &Path) -> Result<Found> {
         index.encoder()?.encode(Role::Query, &[question])?;
         Ok(())
     })?;
-    let modes = [Mode::Keyword, Mode::Semantic, Mode::Hybrid];
     let mut legs = vec![Leg {
         mode: "embedding alone".into(),
         milliseconds: embedding,
     }];
-    for mode in modes {
+    for mode in MODES {
         let milliseconds = latency(&questions, |question| {
             index.search(&SearchRequest::new(question).with_mode(mode))?;
             Ok(())
         })?;
         legs.push(Leg {
-            mode: kenning_datasets::experiment::mode_name(mode).into(),
+            mode: mode_name(mode).into(),
             milliseconds,
         });
     }
@@ -144,6 +144,11 @@ pub fn search(mixture: &Path, folder: &Path) -> Result<Found> {
         peak_bytes: memory_peak,
         own_bytes: memory_own,
     })
+}
+
+/// Where the index is that was built in `folder`.
+fn built(folder: &Path) -> Result<PathBuf> {
+    Ok(Layout::open(&folder.join(kenning_indexer::FOLDER))?.index())
 }
 
 fn with_encoder(index: Index) -> Result<Index> {
@@ -193,9 +198,7 @@ fn embed(index: &Index, questions: &[String]) -> Result<Vec<Vec<f32>>> {
 /// Asks for so many seconds and tells how many questions were answered in one.
 pub fn ask(mixture: &Path, folder: &Path, mode: Mode, seconds: f64, threads: usize) -> Result<f64> {
     let questions = read(mixture)?.questions;
-    let index = with_encoder(Index::open(
-        &Layout::open(&folder.join(kenning_indexer::FOLDER))?.index(),
-    )?)?;
+    let index = with_encoder(Index::open(&built(folder)?)?)?;
     let vectors = embed(&index, &questions)?;
     rate(
         &index,
@@ -209,9 +212,8 @@ pub fn ask(mixture: &Path, folder: &Path, mode: Mode, seconds: f64, threads: usi
 
 /// The name of a mode.
 pub fn mode(name: &str) -> std::result::Result<Mode, String> {
-    let modes = [Mode::Keyword, Mode::Semantic, Mode::Hybrid];
-    let named = |mode: &Mode| kenning_datasets::experiment::mode_name(*mode) == name;
-    modes
+    let named = |mode: &Mode| mode_name(*mode) == name;
+    MODES
         .into_iter()
         .find(named)
         .ok_or_else(|| "keyword, semantic or hybrid".into())
