@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kenning::Index;
 use kenning::encoder::Encoder;
-use kenning::search::{Fusion, Mode};
+use kenning::search::Fusion;
 use kenning_benches::{datasets, default_encoder, index_files};
 use kenning_datasets::{Measure, Questions, Run, evaluate, experiment, trec};
 use kenning_indexer::{Catalogue, Layout};
@@ -64,7 +64,7 @@ fn questions_in_other_words_are_answered() {
     assert_eq!(questions.warnings, []);
     let snapshot = index.snapshot().unwrap();
     let mut scores = BTreeMap::new();
-    for mode in [Mode::Keyword, Mode::Semantic, Mode::Hybrid] {
+    for mode in experiment::MODES {
         let run = experiment::ask(
             &index,
             &snapshot,

@@ -36,6 +36,9 @@ pub struct Scored {
     pub seconds: f64,
 }
 
+/// Every mode, in the order of tables.
+pub const MODES: [Mode; 3] = [Mode::Keyword, Mode::Semantic, Mode::Hybrid];
+
 /// The name of a mode, as in file names and JSON.
 pub fn mode_name(mode: Mode) -> &'static str {
     match mode {

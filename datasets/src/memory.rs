@@ -10,6 +10,12 @@ pub fn peak() -> Option<u64> {
     status("VmHWM:")
 }
 
+/// Of what is resident now, what is this process's own and no map of a file, in bytes; `None` where the
+/// system does not tell.
+pub fn own() -> Option<u64> {
+    status("RssAnon:")
+}
+
 fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -28,6 +34,7 @@ mod tests {
         assert!(before >= resident().unwrap() / 2);
         let held = std::hint::black_box(vec![1u8; 64 << 20]);
         assert!(peak().unwrap() >= before + (32 << 20));
+        assert!(own().unwrap() >= 32 << 20);
         drop(held);
     }
 }

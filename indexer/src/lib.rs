@@ -2,7 +2,7 @@
 //!
 //! Reading order: `layout` (where an index lives), `walk` (which files there are), `extract` (a
 //! file to text), `prepare` (text to chunks), `catalogue` (what was done already), `pipeline`
-//! (the stages, joined), `store` (the last of them), `report` (what was done and how it went).
+//! (the stages, joined), `embed` and `store` (the last of them), `report` (what was done and how it went).
 //!
 //! # Where a passage lies
 //!
@@ -13,6 +13,7 @@
 //! of the file.
 
 mod catalogue;
+mod embed;
 mod embeddings;
 mod error;
 pub mod extract;

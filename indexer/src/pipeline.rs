@@ -1,5 +1,6 @@
-//! The stages, joined by bounded queues: walk → read (extract and chunk, several threads) → embed and
-//! write (the calling thread, whose encoder uses all cores).
+//! The stages, joined by bounded queues: walk → read (extract and chunk, several threads) → embed (one thread,
+//! whose encoder uses all cores) → write (the calling thread). Embedding takes nearly all of the time, so nothing
+//! else is done between two of its batches.
 //!
 //! Commits happen as the run goes, so that the index can be searched while it is being built and an
 //! interruption loses nothing: embeddings to the cache, documents to the index, commit, and only then
@@ -9,6 +10,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -16,6 +18,7 @@ use kenning::encoder::Encoder;
 use kenning::{Index, Language};
 
 use crate::catalogue::FileState;
+use crate::embed::{Embedded, embed_all};
 use crate::extract::Extractor;
 use crate::prepare::{Prepared, Reader};
 use crate::report::{Failure, Progress, Report};
@@ -25,6 +28,8 @@ use crate::{Catalogue, Layout, Result};
 
 /// Files read and not yet embedded; bounds memory.
 const QUEUE: usize = 32;
+/// Batches embedded and not yet written.
+const AHEAD: usize = 1;
 
 /// How to index.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +71,7 @@ pub struct Job<'a> {
 pub fn index(job: &Job<'_>) -> Result<Report> {
     let begun = Instant::now();
     let encoder = Arc::clone(job.index.encoder()?);
-    let mut run = Run::new(job, job.index.writer()?, &encoder);
+    let mut run = Run::new(job, job.index.writer()?);
     let shared = Shared::default();
     std::thread::scope(|scope| -> Result<()> {
         let (to_read, files) = bounded::<(String, Found, Option<FileState>)>(4 * QUEUE);
@@ -83,13 +88,17 @@ pub fn index(job: &Job<'_>) -> Result<Report> {
             scope.spawn(move || read_all(job, encoder, &files, &prepared));
         }
         drop((files, prepared));
-        let stored = run.store_all(&ready, &shared);
+        let (to_store, embedded) = bounded::<Embedded>(AHEAD);
+        let encoder = &encoder;
+        // It owns its ends of the queues: when it ends early, the stages before and after it end too.
+        let embedder = scope.spawn(move || embed_all(job, encoder, &ready, &to_store));
+        let stored = run.store_all(&embedded, &shared);
         // Unblocks the other stages if storing failed.
-        drop(ready);
-        let walked = walker
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        drop(embedded);
+        let embedded = join(embedder);
+        let walked = join(walker);
         stored?;
+        embedded?;
         run.finish(walked?, &shared)
     })?;
     let mut report = run.close()?;
@@ -99,6 +108,11 @@ pub fn index(job: &Job<'_>) -> Result<Report> {
     report.generation = snapshot.generation();
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    let joined = thread.join();
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// What the stages tell each other about how far they are.

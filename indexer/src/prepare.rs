@@ -29,6 +29,27 @@ pub struct Prepared {
     pub keys: Vec<Key>,
 }
 
+impl Prepared {
+    /// The chunks of all documents, in order.
+    pub fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
+        let documents = match &self.content {
+            Content::Documents { documents, .. } => documents.as_slice(),
+            _ => &[],
+        };
+        documents.iter().flat_map(|document| &document.chunks)
+    }
+
+    /// How many these are.
+    pub fn chunks(&self) -> u64 {
+        self.all_chunks().count() as u64
+    }
+
+    /// How many tokens an encoder reads for them.
+    pub fn tokens(&self) -> usize {
+        self.all_chunks().map(|chunk| chunk.input.len()).sum()
+    }
+}
+
 /// What a file gave.
 #[derive(Debug)]
 pub enum Content {

@@ -1,4 +1,4 @@
-//! The last stage: embed what is not known yet, write, commit.
+//! The last stage: write and commit. It runs beside the encoder, which does not wait for it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -7,21 +7,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use kenning::IndexWriter;
-use kenning::encoder::Encoder;
-use kenning::index::{EmbeddedDocument, GraphOptions, encode_chunks};
+use kenning::index::{EmbeddedDocument, GraphOptions};
 
 use crate::Result;
 use crate::catalogue::{DocumentState, FileState, Outcome};
+use crate::embed::Embedded;
 use crate::embeddings::to_hex;
 use crate::pipeline::{Job, Shared, Walked};
 use crate::prepare::{Chunked, Content, Prepared};
 use crate::report::{Failure, Report};
 
-/// Chunks are embedded once so many tokens are waiting: enough for full batches on many cores, little
-/// enough that progress is seen and an interruption heeded, also on a slow machine.
-const BATCH_TOKENS: std::ops::RangeInclusive<usize> = 2_000..=24_000;
-/// Between these, as many as take about so long.
-const BATCH_SECONDS: f64 = 2.0;
 /// Documents wait no longer than this to be searchable.
 const COMMIT_EVERY: Duration = Duration::from_secs(20);
 
@@ -29,12 +24,9 @@ const COMMIT_EVERY: Duration = Duration::from_secs(20);
 pub struct Run<'a> {
     job: &'a Job<'a>,
     writer: IndexWriter,
-    encoder: &'a Encoder,
     report: Report,
     /// File states that belong to the next commit.
     changes: BTreeMap<String, Option<FileState>>,
-    /// Tokens that are embedded at once; see [`BATCH_SECONDS`].
-    batch_tokens: usize,
     /// Whether there is anything to commit.
     dirty: bool,
     committed: Instant,
@@ -42,14 +34,12 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// A run that writes to `writer`.
-    pub fn new(job: &'a Job<'a>, writer: IndexWriter, encoder: &'a Encoder) -> Self {
+    pub fn new(job: &'a Job<'a>, writer: IndexWriter) -> Self {
         Run {
             job,
             writer,
-            encoder,
             report: Report::default(),
             changes: BTreeMap::new(),
-            batch_tokens: *BATCH_TOKENS.start(),
             dirty: false,
             committed: Instant::now(),
         }
@@ -61,101 +51,38 @@ impl<'a> Run<'a> {
         Ok(self.report)
     }
 
-    /// Stores files as they become ready, until there are no more or the run is cancelled.
-    pub fn store_all(&mut self, ready: &Receiver<Prepared>, shared: &Shared) -> Result<()> {
-        let mut waiting: Vec<Prepared> = Vec::new();
-        let mut tokens = 0;
-        loop {
-            // Without waiting while there is something to embed: cores must not idle.
-            let next = match ready.try_recv() {
-                Ok(file) => Some(file),
-                Err(_) if waiting.is_empty() => match ready.recv() {
-                    Ok(file) => Some(file),
-                    Err(_) => break,
-                },
-                Err(_) => None,
-            };
-            let full = next.is_none();
-            if let Some(file) = next {
-                tokens += file.tokens();
-                waiting.push(file);
-            }
-            if full || tokens >= self.batch_tokens {
-                self.store(std::mem::take(&mut waiting), shared)?;
-                tokens = 0;
-                if self.committed.elapsed() >= COMMIT_EVERY {
-                    self.commit()?;
-                }
-            }
-            if self.job.cancel.load(Ordering::Relaxed) {
-                // What waits is not begun; the next run meets it again.
-                return Ok(());
+    /// Stores files as they become embedded, until there are no more.
+    pub fn store_all(&mut self, embedded: &Receiver<Embedded>, shared: &Shared) -> Result<()> {
+        for batch in embedded {
+            self.store(batch, shared)?;
+            if self.committed.elapsed() >= COMMIT_EVERY {
+                self.commit()?;
             }
         }
-        self.store(waiting, shared)
+        Ok(())
     }
 
-    /// Embeds and writes the documents of some files.
-    fn store(&mut self, mut files: Vec<Prepared>, shared: &Shared) -> Result<()> {
-        let begun = Instant::now();
-        let (embedded, tokens) = self.embed(&mut files)?;
-        let embedding = begun.elapsed();
-        self.report.embedding_seconds += embedding.as_secs_f64();
-        self.report.tokens += tokens;
-        if tokens > 0 {
-            let speed = tokens as f64 / embedding.as_secs_f64().max(1e-6);
-            let (least, most) = BATCH_TOKENS.into_inner();
-            self.batch_tokens = ((speed * BATCH_SECONDS) as usize).clamp(least, most);
-        }
-        let mut embedded = embedded.into_iter();
-        for file in files {
+    /// Writes the documents of some files.
+    fn store(&mut self, batch: Embedded, shared: &Shared) -> Result<()> {
+        self.report.embedding_seconds += batch.took.as_secs_f64();
+        self.report.tokens += batch.tokens;
+        self.report.embedded += batch.fresh;
+        self.report.reused += batch.vectors.len() as u64 - batch.fresh;
+        let mut vectors = batch.vectors.into_iter();
+        for file in batch.files {
             let chunks = file.chunks();
             shared.update(self.job, |progress| {
                 progress.files_done += 1;
                 progress.bytes_done += file.found.size;
                 progress.chunks += chunks;
             });
-            self.store_file(file, &mut embedded)?;
+            self.store_file(file, &mut vectors)?;
         }
         shared.update(self.job, |progress| {
-            progress.tokens += tokens;
-            progress.embedding += embedding;
+            progress.tokens += batch.tokens;
+            progress.embedding += batch.took;
         });
         Ok(())
-    }
-
-    /// The vectors of all chunks of some files, in order, and how many tokens were read for them.
-    fn embed(&mut self, files: &mut [Prepared]) -> Result<(Vec<Vec<f32>>, u64)> {
-        let cache = self.job.catalogue.embeddings();
-        let dimension = self.encoder.spec().dimension;
-        for file in files.iter_mut() {
-            file.keys = file
-                .all_chunks()
-                .map(|chunk| cache.key(&chunk.input))
-                .collect();
-        }
-        let known_keys = files.iter().flat_map(|file| &file.keys);
-        let chunks: Vec<_> = files.iter().flat_map(Prepared::all_chunks).collect();
-        let mut vectors: Vec<Option<Vec<f32>>> = Vec::with_capacity(chunks.len());
-        let mut missing = Vec::new();
-        let mut keys = Vec::new();
-        for (place, (chunk, key)) in chunks.iter().zip(known_keys).enumerate() {
-            let known = cache.get(key, dimension)?;
-            if known.is_none() {
-                missing.push(*chunk);
-                keys.push((place, *key));
-            }
-            vectors.push(known);
-        }
-        self.report.embedded += missing.len() as u64;
-        self.report.reused += (chunks.len() - missing.len()) as u64;
-        let tokens = missing.iter().map(|chunk| chunk.input.len() as u64).sum();
-        let fresh = encode_chunks(self.encoder, &missing)?;
-        for ((place, key), vector) in keys.into_iter().zip(fresh) {
-            cache.put(&key, &vector)?;
-            vectors[place] = Some(vector);
-        }
-        Ok((vectors.into_iter().flatten().collect(), tokens))
     }
 
     fn store_file(
@@ -322,23 +249,5 @@ fn failure(path: &str, reason: &str) -> Failure {
     Failure {
         path: path.to_owned(),
         reason: reason.to_owned(),
-    }
-}
-
-impl Prepared {
-    fn all_chunks(&self) -> impl Iterator<Item = &kenning::chunk::Chunk> {
-        let documents = match &self.content {
-            Content::Documents { documents, .. } => documents.as_slice(),
-            _ => &[],
-        };
-        documents.iter().flat_map(|document| &document.chunks)
-    }
-
-    fn chunks(&self) -> u64 {
-        self.all_chunks().count() as u64
-    }
-
-    fn tokens(&self) -> usize {
-        self.all_chunks().map(|chunk| chunk.input.len()).sum()
     }
 }

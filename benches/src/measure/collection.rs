@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use kenning::encoder::{Encoder, EncoderOptions};
 use kenning::models::ModelStore;
-use kenning::{Fusion, Index, Mode, SearchRequest};
+use kenning::{Fusion, Index, SearchRequest};
+use kenning_benches::latency::Latency;
 use kenning_benches::{datasets, index_files};
 use kenning_datasets::{Collection, Questions, experiment, memory};
 use kenning_indexer::{Catalogue, Layout, folder_bytes};
 
 use super::Args;
-use super::latency::Latency;
 use super::report::{ModeReport, Report};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -131,7 +131,7 @@ fn index_folder(folder: &Path, encoder: &Arc<Encoder>, to: &Path) -> Result<Inde
 
 fn ask_all(index: &Index, questions: &[String]) -> Result<Vec<ModeReport>> {
     let mut reports = Vec::new();
-    for mode in [Mode::Keyword, Mode::Semantic, Mode::Hybrid] {
+    for mode in experiment::MODES {
         let mut times = Vec::with_capacity(questions.len());
         let mut plan = "none";
         for question in questions {

@@ -6,7 +6,6 @@
 //! layout. Without it, the sample library and its questions.
 
 mod collection;
-mod latency;
 mod report;
 
 use std::process::ExitCode;

@@ -1,8 +1,7 @@
 //! What was measured, as a table.
 
+use kenning_benches::latency::Latency;
 use serde::Serialize;
-
-use super::latency::Latency;
 
 /// What was measured. Sizes are in bytes, times in seconds unless they say otherwise.
 #[derive(Debug, Serialize)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use kenning::Index;
 use kenning::encoder::Encoder;
-use kenning::search::Mode;
 use kenning_datasets::experiment::{self, Experiment};
 use kenning_datasets::{Collection, Measure, trec};
 use serde_json::{Map, Value, json};
@@ -23,7 +22,7 @@ pub fn run(global: &Global, args: &EvalArgs) -> Result {
     let encoder = context::chosen_encoder(global)?;
     let modes = match args.mode {
         Some(mode) => vec![mode.into()],
-        None => vec![Mode::Keyword, Mode::Semantic, Mode::Hybrid],
+        None => experiment::MODES.to_vec(),
     };
     let index = open(args.index.as_deref(), &encoder)?;
     let experiment = experiment::run(

@@ -8,8 +8,16 @@ use serde_json::Value;
 use super::config::{Layout, read_json};
 use super::families::FAMILIES;
 use super::weights::Weights;
-use super::{ModelError, Precision};
+use super::{ModelError, Precision, cpu};
 use crate::Result;
+
+/// A model, ready to compute.
+pub(super) enum Network {
+    /// Tensor by tensor, on any device.
+    Tensors(Box<dyn Architecture>),
+    /// On the CPU, by code that was written for speed.
+    Cpu(Box<cpu::Network>),
+}
 
 /// What the families have in common.
 pub(super) trait Architecture: Send + Sync {
@@ -47,7 +55,7 @@ pub(super) struct Shape {
 /// Reads the settings of a family.
 pub(super) type Reader = fn(&Path, &Value) -> Result<(Shape, Loader)>;
 /// Makes the model from its weights.
-pub(super) type Loader = Box<dyn FnOnce(&Weights) -> Result<Box<dyn Architecture>>>;
+pub(super) type Loader = Box<dyn FnOnce(&Weights) -> Result<Network>>;
 
 /// Reads the settings of the family that `config`, the contents of `path`, names.
 pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {

@@ -11,34 +11,49 @@ use crate::Result;
 /// Tokens that a batch may hold. More gains nothing, and the temporaries leave the processor's caches.
 const BUDGET: usize = 512;
 
-/// Texts of one length, which therefore need no padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Texts that are computed together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// Tokens in each text.
-    pub length: usize,
+    /// Tokens in all of them.
+    pub tokens: usize,
     /// The texts' places in the call.
     pub members: Vec<usize>,
 }
 
+/// Which texts may share a batch. None is ever padded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mix {
+    /// Those of one length: tensors have no other shape.
+    OneLength,
+    /// Any: they stand end to end.
+    AnyLength,
+}
+
 /// Cuts inputs of these `lengths` into batches, the costliest first, so that no thread is left idle by a long
 /// batch at the end.
-pub(super) fn plan(lengths: &[usize], threads: usize) -> Vec<Batch> {
+pub(super) fn plan(lengths: &[usize], threads: usize, mix: Mix) -> Vec<Batch> {
     let total: usize = lengths.iter().sum();
     let budget = BUDGET.min(total.div_ceil(threads));
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&index| lengths[index]);
     let mut batches = Vec::new();
-    for group in order.chunk_by(|&a, &b| lengths[a] == lengths[b]) {
-        let length = lengths[group[0]];
-        let fitting = (budget / length).max(1);
+    for group in order.chunk_by(|&a, &b| mix == Mix::AnyLength || lengths[a] == lengths[b]) {
+        let tokens: usize = group.iter().map(|&member| lengths[member]).sum();
         // Even pieces rather than full ones and a small rest.
-        let size = group.len().div_ceil(group.len().div_ceil(fitting));
-        batches.extend(group.chunks(size).map(|members| Batch {
-            length,
-            members: members.to_vec(),
-        }));
+        let share = tokens.div_ceil(tokens.div_ceil(budget));
+        let mut batch = Batch::default();
+        for &member in group {
+            if !batch.members.is_empty() && batch.tokens + lengths[member] > budget
+                || batch.tokens >= share
+            {
+                batches.push(std::mem::take(&mut batch));
+            }
+            batch.tokens += lengths[member];
+            batch.members.push(member);
+        }
+        batches.push(batch);
     }
-    batches.sort_by_key(|batch| std::cmp::Reverse(batch.length * batch.members.len()));
+    batches.sort_by_key(|batch| std::cmp::Reverse(batch.tokens));
     batches
 }
 
@@ -145,9 +160,12 @@ mod tests {
                 .wrapping_add(1442695040888963407);
             (seed >> 33) % below
         };
-        for threads in [1, 2, 7] {
+        for (threads, mix) in [1, 2, 7]
+            .into_iter()
+            .flat_map(|threads| [(threads, Mix::OneLength), (threads, Mix::AnyLength)])
+        {
             let lengths: Vec<usize> = (0..500).map(|_| 2 + random(300) as usize).collect();
-            let batches = plan(&lengths, threads);
+            let batches = plan(&lengths, threads, mix);
             let mut seen: Vec<usize> = batches
                 .iter()
                 .flat_map(|batch| batch.members.clone())
@@ -155,39 +173,37 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, (0..500).collect::<Vec<_>>());
             for batch in &batches {
-                assert!(
-                    batch
-                        .members
-                        .iter()
-                        .all(|&member| lengths[member] == batch.length)
-                );
-                assert!(batch.members.len() == 1 || batch.members.len() * batch.length <= BUDGET);
+                let of = |&member: &usize| lengths[member];
+                let tokens: usize = batch.members.iter().map(of).sum();
+                assert_eq!(tokens, batch.tokens);
+                assert!(batch.members.len() == 1 || tokens <= BUDGET);
+                let one = batch.members.iter().all(|m| of(m) == of(&batch.members[0]));
+                assert!(one || mix == Mix::AnyLength);
             }
-            let costs: Vec<usize> = batches.iter().map(|b| b.length * b.members.len()).collect();
-            assert!(costs.is_sorted_by(|a, b| a >= b), "big batches first");
+            assert!(batches.is_sorted_by(|a, b| a.tokens >= b.tokens));
         }
-        assert!(plan(&[], 2).is_empty());
+        assert!(plan(&[], 2, Mix::AnyLength).is_empty());
     }
 
     #[test]
     fn equal_texts_are_shared_among_the_threads() {
-        assert_eq!(plan(&[10; 8], 2).len(), 2);
+        assert_eq!(plan(&[10; 8], 2, Mix::AnyLength).len(), 2);
     }
 
     #[test]
     fn results_come_in_the_order_of_the_batches() {
-        let batches = plan(&(2..40).collect::<Vec<_>>(), 3);
+        let batches = plan(&(2..40).collect::<Vec<_>>(), 3, Mix::OneLength);
         let workers = Workers::start(Some(3)).unwrap();
-        let lengths = workers.each(&batches, |batch| Ok(batch.length)).unwrap();
+        let lengths = workers.each(&batches, |batch| Ok(batch.tokens)).unwrap();
         assert_eq!(
             lengths,
-            batches.iter().map(|batch| batch.length).collect::<Vec<_>>()
+            batches.iter().map(|batch| batch.tokens).collect::<Vec<_>>()
         );
     }
 
     #[test]
     fn an_error_stops_the_rest() {
-        let batches = plan(&vec![600; 100], 2);
+        let batches = plan(&vec![600; 100], 2, Mix::AnyLength);
         let workers = Workers::start(Some(2)).unwrap();
         let begun = Mutex::new(0);
         let result: Result<Vec<()>> = workers.each(&batches, |_| {

@@ -7,8 +7,8 @@ use std::ops::Range;
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 
-use super::Precision;
 use super::activation::Activation;
+use super::{Precision, cpu};
 
 /// The linear map `name`, with a bias or without.
 pub(super) fn linear(
@@ -134,6 +134,24 @@ impl Embeddings {
         &self.tokens
     }
 
+    /// The same for the CPU, with the norm that follows.
+    pub fn on_cpu(self, norm: cpu::LayerNorm) -> Result<cpu::Embeddings> {
+        let rows = |table: &Option<Tensor>| match table {
+            Some(table) => table.flatten_all()?.to_vec1(),
+            None => Ok(Vec::new()),
+        };
+        let mut always = rows(&self.kind)?;
+        always.resize(self.tokens.dim(1)?, 0.0);
+        Ok(cpu::Embeddings {
+            positions: rows(&self.positions)?,
+            types: rows(&self.others)?,
+            always,
+            padding: self.padding,
+            norm,
+            tokens: rows(&Some(self.tokens))?,
+        })
+    }
+
     /// `[b, l]` ids, and types if they are not all 0, to `[b, l, width]`.
     pub fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> Result<Tensor> {
         let (b, l) = ids.dims2()?;
@@ -232,12 +250,7 @@ pub(super) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, scores: &Scores<'_>) ->
 }
 
 /// Zero where a query sees a key, minus infinity where it does not.
-pub(super) fn window(
-    queries: Range<usize>,
-    keys: Range<usize>,
-    reach: usize,
-    on: &Device,
-) -> Result<Tensor> {
+fn window(queries: Range<usize>, keys: Range<usize>, reach: usize, on: &Device) -> Result<Tensor> {
     let shape = (queries.len(), keys.len());
     let sees = |query: usize, key: usize| {
         if query.abs_diff(key) <= reach {

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
-
 use super::config::Layout;
 use super::pooling::{normalise, pool};
 use super::stages::Stages;
@@ -203,7 +201,9 @@ impl Encoder {
     /// The last hidden states of `texts`, without a prompt, truncated at the limit: for tests and tools.
     pub fn hidden_states(&self, texts: &[&str]) -> Result<Vec<HiddenStates>> {
         let (inputs, _) = self.inputs("", texts)?;
-        let states = self.transformer.compute(&inputs, numbers)?;
+        let states = self
+            .transformer
+            .compute(&inputs, |states| Ok(states.to_vec()))?;
         Ok(inputs
             .into_iter()
             .zip(states)
@@ -235,7 +235,7 @@ impl Encoder {
     fn embed(&self, inputs: &[Sequence]) -> Result<Vec<Vec<f32>>> {
         let width = self.transformer.shape.dimension;
         self.transformer.compute(inputs, |states| {
-            let pooled = pool(&numbers(states)?, width, &self.spec.pooling);
+            let pooled = pool(states, width, &self.spec.pooling);
             let mut vector = self.stages.apply(pooled)?;
             if self.spec.normalise {
                 normalise(&mut vector);
@@ -243,9 +243,4 @@ impl Encoder {
             Ok(vector)
         })
     }
-}
-
-/// The numbers of a tensor, row after row.
-fn numbers(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
-    tensor.flatten_all()?.to_vec1()
 }

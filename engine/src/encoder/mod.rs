@@ -2,7 +2,7 @@
 //!
 //! An [`Encoder`] reads a folder in the layout of Hugging Face and sentence-transformers. What decides a
 //! vector is written down in its [`EncoderSpec`]. Reading path: `spec` (the plain data), `config` (what the
-//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `layer`, `cpu` (the same written for speed),
+//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `stack`, `cpu` (the same written for speed),
 //! `rotary` and `gated` (what newer models have in a layer instead), `families` with one file each, `pooling`,
 //! `stages`, `batch` (which texts are computed together, and on which thread), `encode` (the encoder itself).
 
@@ -18,11 +18,11 @@ mod error;
 mod families;
 mod gated;
 pub mod heads;
-mod layer;
 mod pooling;
 mod rotary;
 mod settings;
 mod spec;
+mod stack;
 mod stages;
 mod tokenizer;
 mod transformer;

@@ -6,13 +6,13 @@ use std::thread;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::architecture::{self, Architecture, Shape};
-use super::batch::{Batch, Workers, plan};
+use super::architecture::{self, Network, Shape};
+use super::batch::{Batch, Mix, Workers, plan};
 use super::config::{Layout, read_json};
 use super::device;
 use super::tokenizer::{PairFrame, TextTokenizer};
 use super::weights::Weights;
-use super::{Device, ModelError, Precision};
+use super::{Device, ModelError, Precision, cpu};
 use crate::Result;
 
 /// What a model reads at once.
@@ -59,8 +59,9 @@ pub(super) struct Transformer {
     /// Their hash, see [`Weights::sha256`].
     pub weights_sha256: String,
     pub tokenizer: TextTokenizer,
-    device: candle_core::Device,
-    network: Box<dyn Architecture>,
+    /// Where tensors are computed.
+    pub device: candle_core::Device,
+    network: Network,
     workers: Workers,
 }
 
@@ -143,9 +144,23 @@ impl Transformer {
         device::of(&self.device)
     }
 
-    /// The embeddings of its tokens, `[vocabulary, width of embeddings]`.
-    pub fn tokens(&self) -> &Tensor {
-        self.network.tokens()
+    /// The shape of the embeddings of its tokens, `[vocabulary, width of embeddings]`.
+    pub fn token_table(&self) -> candle_core::Result<(usize, usize)> {
+        match &self.network {
+            Network::Tensors(network) => network.tokens().dims2(),
+            Network::Cpu(network) => Ok(network.embeddings.token_table()),
+        }
+    }
+
+    /// The embeddings of its tokens, of that shape: a copy where they are no tensor.
+    pub fn tokens(&self) -> candle_core::Result<Tensor> {
+        match &self.network {
+            Network::Tensors(network) => Ok(network.tokens().clone()),
+            Network::Cpu(network) => {
+                let embeddings = &network.embeddings;
+                Tensor::from_slice(&embeddings.tokens, embeddings.token_table(), &self.device)
+            }
+        }
     }
 
     /// `read` of each of `texts`, on all threads where there are several.
@@ -209,26 +224,32 @@ impl Transformer {
         Err(ModelError::NotFinite { model, index }.into())
     }
 
-    /// Runs the model on `inputs`, all within the limit, and `finish` on the states of each: `[l, d]`, on the
-    /// device. The results come in the order of the inputs.
+    /// Runs the model on `inputs`, all within the limit, and `finish` on the states of each: `dimension` numbers
+    /// a token, row after row. The results come in the order of the inputs.
     pub fn compute(
         &self,
         inputs: &[Sequence],
-        finish: impl Fn(&Tensor) -> candle_core::Result<Vec<f32>> + Sync,
+        finish: impl Fn(&[f32]) -> candle_core::Result<Vec<f32>> + Sync,
     ) -> Result<Vec<Vec<f32>>> {
         self.check(inputs)?;
         let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
-        let batches = plan(&lengths, self.workers.threads());
+        let mix = match &self.network {
+            Network::Tensors(_) => Mix::OneLength,
+            Network::Cpu(_) => Mix::AnyLength,
+        };
+        let batches = plan(&lengths, self.workers.threads(), mix);
         let done = self.workers.each(&batches, |batch| {
-            let states = self.forward(inputs, batch).map_err(ModelError::Compute)?;
-            let rows = batch.members.iter().enumerate().map(|(row, &index)| {
-                let states = states.get(row).map_err(ModelError::Compute)?;
+            let states = self.states(inputs, batch).map_err(ModelError::Compute)?;
+            let mut rest = states.as_slice();
+            let each = batch.members.iter().map(|&index| {
+                let (states, after) = rest.split_at(lengths[index] * self.shape.dimension);
+                rest = after;
                 // Pooling by the maximum would hide them.
-                self.finite(index, &sums(&states).map_err(ModelError::Compute)?)?;
-                let done = finish(&states).map_err(ModelError::Compute)?;
+                self.finite(index, states)?;
+                let done = finish(states).map_err(ModelError::Compute)?;
                 self.finite(index, &done).map(|()| done)
             });
-            rows.collect::<Result<Vec<_>>>()
+            each.collect::<Result<Vec<_>>>()
         })?;
         let mut results = vec![Vec::new(); inputs.len()];
         for (batch, done) in batches.iter().zip(done) {
@@ -239,26 +260,38 @@ impl Transformer {
         Ok(results)
     }
 
-    fn forward(&self, inputs: &[Sequence], batch: &Batch) -> candle_core::Result<Tensor> {
-        let shape = (batch.members.len(), batch.length);
-        let members = || batch.members.iter().map(|&member| &inputs[member]);
-        let ids: Vec<u32> = members().flat_map(|input| input.ids.clone()).collect();
-        let ids = Tensor::from_vec(ids, shape, &self.device)?;
-        let typed = self.shape.types > 1 && members().any(|input| !input.types.is_empty());
-        let types = typed.then(|| {
-            let types = members().flat_map(|input| match input.types.as_slice() {
-                [] => vec![0; batch.length],
-                types => types.to_vec(),
-            });
-            Tensor::from_vec(types.collect::<Vec<u32>>(), shape, &self.device)
-        });
-        self.network.forward(&ids, types.transpose()?.as_ref())
+    /// The states of a batch's texts, end to end.
+    fn states(&self, inputs: &[Sequence], batch: &Batch) -> candle_core::Result<Vec<f32>> {
+        let members = batch.members.iter().map(|&member| &inputs[member]);
+        match &self.network {
+            Network::Tensors(network) => {
+                let length = members.clone().next().map_or(0, |input| input.ids.len());
+                let shape = (batch.members.len(), length);
+                let ids: Vec<u32> = members
+                    .clone()
+                    .flat_map(|input| input.ids.clone())
+                    .collect();
+                let ids = Tensor::from_vec(ids, shape, &self.device)?;
+                let typed = members.clone().any(|input| !input.types.is_empty());
+                let types = (typed && self.shape.types > 1).then(|| {
+                    let types = members.flat_map(|input| match input.types.as_slice() {
+                        [] => vec![0; length],
+                        types => types.to_vec(),
+                    });
+                    Tensor::from_vec(types.collect::<Vec<u32>>(), shape, &self.device)
+                });
+                let states = network.forward(&ids, types.transpose()?.as_ref())?;
+                states.flatten_all()?.to_vec1()
+            }
+            Network::Cpu(network) => {
+                let texts = members.map(|input| cpu::Text {
+                    ids: &input.ids,
+                    types: &input.types,
+                });
+                Ok(network.run(&texts.collect::<Vec<_>>()))
+            }
+        }
     }
-}
-
-/// The sum of each state's numbers: not finite where one of them is not.
-fn sums(states: &Tensor) -> candle_core::Result<Vec<f32>> {
-    states.sum(1)?.to_vec1()
 }
 
 /// The limit that was asked for, else the folder's, as far as there are positions.

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use tantivy::SegmentReader;
+use tantivy::columnar::Cardinality;
 
 /// A row of a deleted document.
 pub const DELETED: u32 = u32::MAX;
@@ -23,17 +24,17 @@ pub struct Documents {
     rows: Vec<(u32, u32)>,
     /// Document of each row, or [`DELETED`].
     of_row: Vec<u32>,
-    /// First step of each document, and their number at the end.
-    steps: Vec<u32>,
-    /// Step of each row; of no meaning for deleted rows.
-    step_of_row: Vec<u32>,
-    /// Terms, stop words left out, of the section that begins with each step; 0 where none does.
+    /// First section of each document, and their number at the end.
+    first_sections: Vec<u32>,
+    /// Sections of each row: twice the first, and 1 more if the next holds the row too. Of no meaning for
+    /// deleted rows.
+    sections_of_row: Vec<u32>,
+    /// Terms, stop words left out, of each section.
     section_lengths: Vec<u32>,
     /// Terms of each row.
     row_lengths: Vec<u32>,
-    /// How many steps a section has.
-    steps_in_section: u32,
-    section_count: u64,
+    /// Rows of all documents.
+    living: u64,
     /// Terms of all sections together, and of all rows.
     section_terms: u64,
     row_terms: u64,
@@ -64,62 +65,61 @@ impl SectionShape {
 impl Documents {
     /// Reads the table of a segment: one pass over two columns.
     pub fn read(reader: &SegmentReader, shape: SectionShape) -> tantivy::Result<Self> {
-        let column = |name| reader.fast_fields().u64(name);
-        let (chunks, lengths) = (column("chunk")?, column("length")?);
-        let (chunks, lengths) = (
-            chunks.first_or_default_col(0),
-            lengths.first_or_default_col(0),
-        );
+        let (chunks, row_lengths) = (read(reader, "chunk")?, read(reader, "length")?);
         let count = reader.max_doc() as usize;
         let mut table = Documents {
             of_row: vec![DELETED; count],
-            step_of_row: vec![0; count],
-            row_lengths: vec![0; count],
-            steps_in_section: shape.steps,
+            sections_of_row: vec![0; count],
+            row_lengths,
             ..Documents::default()
         };
-        for row in reader.doc_ids_alive() {
-            if chunks.get_val(row) == 0 {
+        let mut add = |row: u32| {
+            if chunks[row as usize] == 0 {
                 table.rows.push((row, row));
             }
             let document = table.rows.len() as u32;
-            let Some(rows) = table.rows.last_mut() else {
-                continue;
-            };
-            rows.1 = row + 1;
-            let length = lengths.get_val(row) as u32;
-            table.row_lengths[row as usize] = length;
-            table.of_row[row as usize] = document - 1;
+            if let Some(rows) = table.rows.last_mut() {
+                rows.1 = row + 1;
+                table.of_row[row as usize] = document - 1;
+            }
+        };
+        match reader.alive_bitset() {
+            Some(_) => reader.doc_ids_alive().for_each(&mut add),
+            None => (0..count as u32).for_each(&mut add),
         }
-        table.cut_sections(shape.step_rows);
+        table.cut_sections(shape);
         Ok(table)
     }
 
-    fn cut_sections(&mut self, step_rows: u32) {
-        for document in 0..self.rows.len() as u32 {
-            let (first, end) = self.rows[document as usize];
+    fn cut_sections(&mut self, shape: SectionShape) {
+        for &(first, end) in &self.rows {
             let base = self.section_lengths.len() as u32;
+            self.first_sections.push(base);
             let rows = end - first;
-            let steps = rows.div_ceil(step_rows);
-            self.steps.push(base);
-            self.section_lengths.resize((base + steps) as usize, 0);
-            for place in 0..rows {
-                let share = u64::from(place) * u64::from(steps) / u64::from(rows);
-                self.step_of_row[(first + place) as usize] = base + share as u32;
-            }
-        }
-        self.steps.push(self.section_lengths.len() as u32);
-        for document in 0..self.rows.len() as u32 {
-            self.section_count += self.sections(document).len() as u64;
-            for row in self.rows(document) {
+            self.living += u64::from(rows);
+            let steps = rows.div_ceil(shape.step_rows);
+            let sections = (steps + 1).saturating_sub(shape.steps).max(1);
+            self.section_lengths.resize((base + sections) as usize, 0);
+            // The step of the row at `place` is ⌊place · steps / rows⌋; `over` is what the floor takes away.
+            let (mut step, mut over) = (0u32, 0);
+            for row in first..end {
+                let from = (step + 1).saturating_sub(shape.steps);
+                let until = (step + 1).min(sections);
+                self.sections_of_row[row as usize] = 2 * (base + from) + (until - from - 1);
                 let terms = self.row_lengths[row as usize];
                 self.row_terms += u64::from(terms);
-                for section in self.sections_of_row(row) {
-                    self.section_lengths[section as usize] += terms;
+                for section in from..until {
+                    self.section_lengths[(base + section) as usize] += terms;
                     self.section_terms += u64::from(terms);
+                }
+                over += steps;
+                if over >= rows {
+                    over -= rows;
+                    step += 1;
                 }
             }
         }
+        self.first_sections.push(self.section_lengths.len() as u32);
     }
 
     /// Number of living documents.
@@ -129,8 +129,7 @@ impl Documents {
 
     /// Number of living rows.
     pub fn living_rows(&self) -> u64 {
-        let rows = self.rows.iter();
-        rows.map(|(first, end)| u64::from(end - first)).sum()
+        self.living
     }
 
     /// The rows of a document.
@@ -145,33 +144,25 @@ impl Documents {
         Some(self.of_row[row as usize]).filter(|&document| document != DELETED)
     }
 
-    /// The sections of a document, each named by its first step.
+    /// The sections of a document.
+    #[inline(always)]
     pub fn sections(&self, document: u32) -> Range<u32> {
-        let (first, end) = self.steps_of(document);
-        first
-            ..(end + 1)
-                .saturating_sub(self.steps_in_section)
-                .max(first + 1)
-    }
-
-    /// First step of a document, and the first after it.
-    fn steps_of(&self, document: u32) -> (u32, u32) {
         let document = document as usize;
-        (self.steps[document], self.steps[document + 1])
+        self.first_sections[document]..self.first_sections[document + 1]
     }
 
-    /// The sections that hold a living row.
+    /// The sections that hold a living row: one, or two that follow each other. Neither is less than those of
+    /// rows before it.
     #[inline(always)]
     pub fn sections_of_row(&self, row: u32) -> Range<u32> {
-        let sections = self.sections(self.of_row[row as usize]);
-        let step = self.step_of_row[row as usize];
-        let first = (step + 1).saturating_sub(self.steps_in_section);
-        first.max(sections.start)..(step + 1).min(sections.end)
+        let packed = self.sections_of_row[row as usize];
+        let first = packed / 2;
+        first..first + 1 + packed % 2
     }
 
     /// Number of sections of living documents.
-    pub fn section_count(&self) -> u64 {
-        self.section_count
+    pub fn section_count(&self) -> usize {
+        self.section_lengths.len()
     }
 
     /// Terms of all sections together; those of a row count once in each section that holds it.
@@ -184,11 +175,6 @@ impl Documents {
         self.row_terms
     }
 
-    /// Sections are named by numbers below this one, not all of which name one.
-    pub fn step_count(&self) -> usize {
-        self.section_lengths.len()
-    }
-
     /// Terms of a section.
     pub fn section_length(&self, section: u32) -> u32 {
         self.section_lengths[section as usize]
@@ -197,5 +183,75 @@ impl Documents {
     /// Terms of a row.
     pub fn row_length(&self, row: u32) -> u32 {
         self.row_lengths[row as usize]
+    }
+}
+
+/// A whole column, 0 where a row has no value.
+fn read(reader: &SegmentReader, name: &str) -> tantivy::Result<Vec<u32>> {
+    let column = reader.fast_fields().u64(name)?;
+    let column = match column.index.get_cardinality() {
+        // Much quicker: values are unpacked many at once.
+        Cardinality::Full => column.values,
+        _ => column.first_or_default_col(0),
+    };
+    let mut values = Vec::with_capacity(reader.max_doc() as usize);
+    let mut buffer = [0u64; 512];
+    while values.len() < reader.max_doc() as usize {
+        let count = buffer.len().min(reader.max_doc() as usize - values.len());
+        column.get_range(values.len() as u64, &mut buffer[..count]);
+        values.extend(buffer[..count].iter().map(|&value| value as u32));
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+impl Documents {
+    /// Documents of so many rows, row n of n terms; no row is deleted.
+    pub fn made_up(rows_each: &[u32], shape: SectionShape) -> Self {
+        let mut table = Documents::default();
+        for (document, &rows) in (0u32..).zip(rows_each) {
+            let first = table.of_row.len() as u32;
+            table.rows.push((first, first + rows));
+            table.of_row.extend((0..rows).map(|_| document));
+        }
+        table.row_lengths = (0..table.of_row.len() as u32).collect();
+        table.sections_of_row = vec![0; table.of_row.len()];
+        table.cut_sections(shape);
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_in_the_sections_that_hold_its_step() {
+        let sizes: Vec<u32> = (1..40).collect();
+        for (step_rows, steps) in [(1, 1), (1, 2), (3, 2), (7, 2)] {
+            let table = Documents::made_up(&sizes, SectionShape { step_rows, steps });
+            let mut lengths = vec![0; table.section_count()];
+            for (document, &rows) in (0u32..).zip(&sizes) {
+                let count = rows.div_ceil(step_rows);
+                let sections = table.sections(document);
+                assert_eq!(sections.len() as u32, (count + 1 - steps.min(count)).max(1));
+                for (place, row) in (0u32..).zip(table.rows(document)) {
+                    let step = place * count / rows;
+                    let holds = |section: &u32| (*section..section + steps).contains(&step);
+                    let expected: Vec<u32> = (0..sections.len() as u32).filter(holds).collect();
+                    let found: Vec<u32> = table
+                        .sections_of_row(row)
+                        .map(|section| section - sections.start)
+                        .collect();
+                    assert_eq!(found, expected, "row {place} of {rows}");
+                    for section in table.sections_of_row(row) {
+                        lengths[section as usize] += row;
+                    }
+                }
+            }
+            assert_eq!(table.section_lengths, lengths);
+            let sum: u64 = lengths.iter().map(|&terms| u64::from(terms)).sum();
+            assert_eq!(table.section_terms(), sum);
+        }
     }
 }

@@ -17,8 +17,9 @@ mod traps;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tantivy::directory::{MmapDirectory, RamDirectory};
 use tantivy::{Directory, IndexReader, ReloadPolicy};
 
@@ -27,7 +28,7 @@ use crate::encoder::{Encoder, EncoderSpec};
 use crate::vector::plugin::VectorPlugin;
 
 use schema::Fields;
-use snapshot::Segment;
+use snapshot::View;
 
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
@@ -36,6 +37,9 @@ pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
 pub use summary::{Audit, Problem, Summary};
 pub use writer::{EmbeddedDocument, IndexWriter};
+
+/// The file that tantivy replaces with every commit and every merge.
+const COMMIT: &str = "meta.json";
 
 /// An index of documents, on disk or in memory. Cheap to clone; clones are the same index.
 #[derive(Clone)]
@@ -51,8 +55,11 @@ struct Shared {
     spec: IndexSpec,
     /// Where the files are; `None` for an index in memory.
     folder: Option<PathBuf>,
-    /// Segments of the last snapshot: the next takes over what has not changed.
-    segments: Mutex<Arc<[Arc<Segment>]>>,
+    /// The commit that the reader was opened with, as [`Index::commit_on_disk`] tells it.
+    opened: Vec<u8>,
+    /// The last snapshot: the next is the same, or takes over the segments that have not changed. No lock, so
+    /// that queries on many threads do not wait for each other.
+    last: ArcSwapOption<View>,
 }
 
 impl Index {
@@ -99,7 +106,7 @@ impl Index {
 
     /// Whether `folder` holds an index.
     pub fn exists(folder: &Path) -> bool {
-        folder.join("meta.json").is_file()
+        folder.join(COMMIT).is_file()
     }
 
     /// Opens the index in `folder`.
@@ -126,6 +133,8 @@ impl Index {
         fields: Fields,
         folder: Option<&Path>,
     ) -> Result<Self> {
+        // Before the reader: it may be of a later commit than this says, never of an earlier one.
+        let opened = commit_on_disk(&tantivy).map_err(IndexError::from)?;
         let reader = tantivy
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -137,7 +146,8 @@ impl Index {
             fields,
             spec,
             folder: folder.map(Path::to_owned),
-            segments: Mutex::new(Arc::from([])),
+            opened,
+            last: ArcSwapOption::empty(),
         };
         Ok(Index {
             shared: Arc::new(shared),
@@ -195,22 +205,34 @@ impl Index {
         IndexWriter::open(self)
     }
 
-    /// A view of the last commit.
+    /// A view of the last commit. If nothing was committed since the last view, it is the same one, which takes
+    /// some microseconds.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let known = {
-            let segments = self.shared.segments.lock();
-            Arc::clone(&segments.unwrap_or_else(PoisonError::into_inner))
-        };
-        let snapshot = Snapshot::open(self, &known)?;
-        let segments = self.shared.segments.lock();
-        *segments.unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot.segments());
-        Ok(snapshot)
+        let known = self.shared.last.load_full();
+        if let Some(view) = &known
+            && view.is_current(self)?
+        {
+            return Ok(Snapshot::new(self, Arc::clone(view)));
+        }
+        let view = Arc::new(View::open(self, known.as_deref())?);
+        self.shared.last.store(Some(Arc::clone(&view)));
+        Ok(Snapshot::new(self, view))
     }
 
     /// Makes the next snapshot open every segment anew.
     fn forget_segments(&self) {
-        let segments = self.shared.segments.lock();
-        *segments.unwrap_or_else(PoisonError::into_inner) = Arc::from([]);
+        self.shared.last.store(None);
+    }
+
+    /// What tells the last commit from every other: the content of tantivy's `meta.json`, which names every
+    /// segment and its deletes.
+    fn commit_on_disk(&self) -> tantivy::Result<Vec<u8>> {
+        commit_on_disk(&self.shared.tantivy)
+    }
+
+    /// The same, when the reader was opened.
+    fn opened(&self) -> &[u8] {
+        &self.shared.opened
     }
 
     /// The length of a file of the index; `None` where there is none, or the index lives in memory.
@@ -230,4 +252,8 @@ impl Index {
     pub(crate) fn fields(&self) -> &Fields {
         &self.shared.fields
     }
+}
+
+fn commit_on_disk(index: &tantivy::Index) -> tantivy::Result<Vec<u8>> {
+    Ok(index.directory().atomic_read(Path::new(COMMIT))?)
 }

@@ -35,9 +35,17 @@ pub(crate) struct Segment {
 #[derive(Clone)]
 pub struct Snapshot {
     index: Index,
+    view: Arc<View>,
+}
+
+/// What snapshots of one commit share.
+pub(super) struct View {
     searcher: Searcher,
     segments: Arc<[Arc<Segment>]>,
     generation: u64,
+    /// [`Index::commit_on_disk`] before anything was opened. If it is still the same, so are the segments: no two
+    /// commits have the same.
+    commit: Vec<u8>,
 }
 
 /// Where a document is: its segment's place in the snapshot and its number in the segment.
@@ -47,14 +55,14 @@ pub(crate) struct DocumentAddress {
     pub document: u32,
 }
 
-impl Snapshot {
-    /// Opens the last commit. `known` are segments of an earlier snapshot, taken over where they
-    /// have not changed.
-    pub(super) fn open(index: &Index, known: &[Arc<Segment>]) -> Result<Self> {
+impl View {
+    /// Opens the last commit. `known` is an earlier view, whose segments are taken over where they have not
+    /// changed.
+    pub fn open(index: &Index, known: Option<&View>) -> Result<Self> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match Self::try_open(index, known) {
+            match Self::try_open(index, known, tries) {
                 Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)))
                     if tries < TRIES => {}
                 result => return Ok(result.map_err(IndexError::from)?),
@@ -62,8 +70,12 @@ impl Snapshot {
         }
     }
 
-    fn try_open(index: &Index, known: &[Arc<Segment>]) -> tantivy::Result<Self> {
-        index.reader().reload()?;
+    fn try_open(index: &Index, known: Option<&View>, tries: usize) -> tantivy::Result<Self> {
+        let commit = index.commit_on_disk()?;
+        // The reader has opened all segments when it was made, which is not to be done twice.
+        if tries > 1 || commit != index.opened() {
+            index.reader().reload()?;
+        }
         let searcher = index.reader().searcher();
         let encoder = &index.spec().encoder;
         let shape = SectionShape::new(encoder.max_tokens);
@@ -73,7 +85,8 @@ impl Snapshot {
                 s.reader.segment_id() == reader.segment_id()
                     && s.reader.delete_opstamp() == reader.delete_opstamp()
             };
-            let segment = match known.iter().find(same) {
+            let mut known = known.iter().flat_map(|view| view.segments.iter());
+            let segment = match known.find(same) {
                 Some(segment) if !segment.graph.is_stale(index, reader) => Arc::clone(segment),
                 Some(segment) => Arc::new(Segment {
                     column: segment.column.clone(),
@@ -95,17 +108,33 @@ impl Snapshot {
         // Read last: a commit in between makes the number too high, never too low, and no document
         // is believed present that is not.
         let generation = index.tantivy().load_metas()?.opstamp;
-        Ok(Snapshot {
-            index: index.clone(),
+        Ok(View {
             searcher,
             segments: segments.into(),
             generation,
+            commit,
         })
+    }
+
+    /// Whether nothing was committed since, and no graph built.
+    pub fn is_current(&self, index: &Index) -> Result<bool> {
+        if index.commit_on_disk().map_err(IndexError::from)? != self.commit {
+            return Ok(false);
+        }
+        let mut segments = self.segments.iter();
+        Ok(segments.all(|segment| !segment.graph.is_stale(index, &segment.reader)))
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(index: &Index, view: Arc<View>) -> Self {
+        let index = index.clone();
+        Snapshot { index, view }
     }
 
     /// The number of the commit; it grows with every commit.
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.view.generation
     }
 
     /// What the index was built with.
@@ -115,13 +144,13 @@ impl Snapshot {
 
     /// Number of documents.
     pub fn documents(&self) -> u64 {
-        let segments = self.segments.iter();
+        let segments = self.view.segments.iter();
         segments.map(|segment| segment.documents.len() as u64).sum()
     }
 
     /// Number of chunks.
     pub fn chunks(&self) -> u64 {
-        let segments = self.segments.iter();
+        let segments = self.view.segments.iter();
         segments
             .map(|segment| segment.documents.living_rows())
             .sum()
@@ -129,11 +158,11 @@ impl Snapshot {
 
     /// Number of segments.
     pub fn segment_count(&self) -> usize {
-        self.segments.len()
+        self.view.segments.len()
     }
 
     pub(crate) fn segments(&self) -> &Arc<[Arc<Segment>]> {
-        &self.segments
+        &self.view.segments
     }
 
     pub(crate) fn fields(&self) -> &Fields {
@@ -142,7 +171,7 @@ impl Snapshot {
 
     /// The id of a document.
     pub(crate) fn id(&self, address: DocumentAddress) -> Result<String> {
-        let segment = &self.segments[address.segment as usize];
+        let segment = &self.view.segments[address.segment as usize];
         let row = segment.documents.rows(address.document).start;
         let mut id = String::new();
         if let Some(column) = &segment.ids
@@ -157,7 +186,7 @@ impl Snapshot {
 
     /// A number that orders the documents of one segment as their ids do.
     pub(crate) fn id_order(&self, address: DocumentAddress) -> u64 {
-        let segment = &self.segments[address.segment as usize];
+        let segment = &self.view.segments[address.segment as usize];
         let row = segment.documents.rows(address.document).start;
         let ordinals = segment.ids.as_ref().map(|ids| ids.term_ords(row).next());
         ordinals.flatten().unwrap_or_default()
@@ -165,7 +194,7 @@ impl Snapshot {
 
     /// What is stored about a document.
     pub(crate) fn stored_document(&self, address: DocumentAddress) -> Result<StoredDocument> {
-        let segment = &self.segments[address.segment as usize];
+        let segment = &self.view.segments[address.segment as usize];
         let row = segment.documents.rows(address.document).start;
         self.stored(address.segment, row, self.fields().document)
     }
@@ -182,7 +211,7 @@ impl Snapshot {
         field: tantivy::schema::Field,
     ) -> Result<T> {
         let address = DocAddress::new(segment, row);
-        let stored: TantivyDocument = self.searcher.doc(address).map_err(IndexError::from)?;
+        let stored: TantivyDocument = self.view.searcher.doc(address).map_err(IndexError::from)?;
         let text = stored.get_first(field).and_then(|value| value.as_str());
         let damaged = |reason: String| IndexError::Damaged { reason };
         let text = text.ok_or_else(|| damaged(format!("row {row} has no stored text")))?;
@@ -195,7 +224,7 @@ impl Snapshot {
         &self,
         mut visit: impl FnMut(String, StoredDocument) -> Result<()>,
     ) -> Result<()> {
-        for (segment, view) in (0u32..).zip(self.segments.iter()) {
+        for (segment, view) in (0u32..).zip(self.view.segments.iter()) {
             for document in 0..view.documents.len() as u32 {
                 let address = DocumentAddress { segment, document };
                 visit(self.id(address)?, self.stored_document(address)?)?;

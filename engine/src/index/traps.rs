@@ -192,3 +192,46 @@ fn rows_of_a_document_stay_together_however_little_memory_there_is() {
     }
     assert_eq!(ids(&index).len(), 40);
 }
+
+/// Opening takes long, and every query asks for a view.
+#[test]
+fn a_view_is_the_same_until_something_is_committed_here_or_elsewhere() {
+    let temp = tempfile::tempdir().unwrap();
+    let index = Index::create(temp.path(), &spec()).unwrap();
+    let elsewhere = Index::open(temp.path()).unwrap();
+    let same = |a: &Snapshot, b: &Snapshot| Arc::ptr_eq(a.segments(), b.segments());
+    for number in 0..4 {
+        let before = [&index, &elsewhere].map(|index| index.snapshot().unwrap());
+        for (index, before) in [&index, &elsewhere].into_iter().zip(&before) {
+            assert!(same(before, &index.snapshot().unwrap()));
+        }
+        let mut writer = index.writer().unwrap();
+        writer.inner.set_merge_policy(Box::new(NoMergePolicy));
+        writer.add(document(&format!("d{number}"), 2, 3)).unwrap();
+        for (index, before) in [&index, &elsewhere].into_iter().zip(&before) {
+            assert!(
+                same(before, &index.snapshot().unwrap()),
+                "nothing is committed"
+            );
+        }
+        let generation = writer.commit().unwrap();
+        for (index, before) in [&index, &elsewhere].into_iter().zip(&before) {
+            let after = index.snapshot().unwrap();
+            assert_eq!(
+                (after.documents(), after.generation()),
+                (number + 1, generation)
+            );
+            assert_eq!(before.documents(), number);
+        }
+        if number == 3 {
+            merge_now(&mut writer);
+            let merged = [&index, &elsewhere].map(|index| index.snapshot().unwrap());
+            assert!(
+                merged
+                    .iter()
+                    .all(|view| view.segment_count() == 1 && view.documents() == 4)
+            );
+        }
+        writer.close().unwrap();
+    }
+}

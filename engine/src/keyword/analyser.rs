@@ -46,8 +46,16 @@ impl Analyser {
 
     /// Every term of `text`, in order.
     pub fn terms(&self, text: &str) -> Vec<Term> {
+        self.terms_if(text, |_| true)
+    }
+
+    /// The terms of those words of `text` for which `wanted` holds, in order.
+    pub fn terms_if(&self, text: &str, wanted: impl Fn(&str) -> bool) -> Vec<Term> {
         let mut terms = Vec::new();
         for (position, word) in words(text).into_iter().enumerate() {
+            if !wanted(&text[word.clone()]) {
+                continue;
+            }
             let Some((text, stop)) = self.term(&text[word.clone()]) else {
                 continue;
             };
@@ -59,6 +67,12 @@ impl Analyser {
             });
         }
         terms
+    }
+
+    /// Whether the term of a word that begins with an ASCII letter begins with the same in lower case: English
+    /// stems are beginnings of words but for some endings.
+    pub fn keeps_initial(&self) -> bool {
+        self.language == Language::English
     }
 
     /// The term of one word and whether it is a stop word; `None` if it is too long for a word.

@@ -6,6 +6,7 @@
 //! counted, and w how often the query has it. All numbers count living documents only, so that a
 //! score depends neither on deleted documents nor on how rows lie in segments.
 
+use crate::index::documents::Documents;
 use crate::index::snapshot::{DocumentAddress, Segment, Snapshot};
 
 use super::analyser::Analyser;
@@ -34,9 +35,12 @@ pub struct QueryTerm {
 /// The words of a query that are scored. Stop words of the query's language are left out, unless it
 /// has no others.
 pub fn query_terms(query: &ParsedQuery, languages: &[Language]) -> Vec<QueryTerm> {
-    let own = match Language::detect(&query.text) {
-        found if languages.contains(&found) => found,
-        _ => Language::English,
+    let own = match languages {
+        // Whatever is detected comes down to it, and detecting takes long.
+        [Language::English] => Language::English,
+        _ => Some(Language::detect(&query.text))
+            .filter(|found| languages.contains(found))
+            .unwrap_or(Language::English),
     };
     let base = Analyser::new(own).terms(&query.text);
     let content = |stop: bool| !stop || base.iter().all(|term| term.stop);
@@ -92,6 +96,15 @@ struct Looked {
     weight: f32,
     /// For each segment, the rows that hold it.
     occurrences: Vec<Vec<Occurrence>>,
+    /// For each segment, the sections that hold it, ascending.
+    sections: Vec<Vec<SectionCount>>,
+}
+
+/// How often a word occurs in a section.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SectionCount {
+    section: u32,
+    count: u32,
 }
 
 /// BM25 scores of everything that holds a word of the query.
@@ -134,7 +147,7 @@ impl KeywordScores {
     pub fn compute(snapshot: &Snapshot, terms: Vec<QueryTerm>) -> tantivy::Result<Self> {
         let segments = snapshot.segments();
         let total = |count: fn(&Segment) -> u64| segments.iter().map(|s| count(s)).sum::<u64>();
-        let sections = total(|s| s.documents.section_count());
+        let sections = total(|s| s.documents.section_count() as u64);
         let rows = total(|s| s.documents.living_rows());
         let mean = |terms: u64, count: u64| terms as f32 / count.max(1) as f32;
         let mut scores = KeywordScores {
@@ -146,14 +159,12 @@ impl KeywordScores {
             ),
         };
         for term in terms {
-            let (occurrences, holders) = look_up(snapshot, &term)?;
+            let mut looked = look_up(snapshot, term)?;
+            let holders: usize = looked.sections.iter().map(Vec::len).sum();
             let (all, with) = (sections as f64, holders as f64);
             let idf = (1.0 + (all - with + 0.5) / (with + 0.5)).ln() as f32;
-            scores.looked.push(Looked {
-                weight: term.weight * idf,
-                term,
-                occurrences,
-            });
+            looked.weight *= idf;
+            scores.looked.push(looked);
         }
         for (place, segment) in segments.iter().enumerate() {
             let sections = scores.score_sections(place, segment);
@@ -168,12 +179,12 @@ impl KeywordScores {
     }
 
     fn score_sections(&self, place: usize, segment: &Segment) -> Vec<f32> {
-        let mut scores = vec![0.0; segment.documents.step_count()];
+        let mut scores = vec![0.0; segment.documents.section_count()];
         for looked in &self.looked {
-            for (section, count) in by_section(segment, &looked.occurrences[place]) {
-                let length = segment.documents.section_length(section) as f32;
-                scores[section as usize] +=
-                    looked.weight * saturate(count as f32, length, self.mean.0);
+            for held in &looked.sections[place] {
+                let length = segment.documents.section_length(held.section) as f32;
+                scores[held.section as usize] +=
+                    looked.weight * saturate(held.count as f32, length, self.mean.0);
             }
         }
         scores
@@ -249,11 +260,10 @@ impl KeywordScores {
     }
 }
 
-/// The rows of each segment that hold a word, and how many sections hold it.
-fn look_up(snapshot: &Snapshot, term: &QueryTerm) -> tantivy::Result<(Vec<Vec<Occurrence>>, u64)> {
+/// The rows and sections of each segment that hold a word, whose weight does not count yet how rare it is.
+fn look_up(snapshot: &Snapshot, term: QueryTerm) -> tantivy::Result<Looked> {
     let field = snapshot.fields().body;
-    let mut occurrences = Vec::new();
-    let mut holders = 0;
+    let (mut occurrences, mut sections) = (Vec::new(), Vec::new());
     for segment in snapshot.segments().iter() {
         let mut terms = term.terms.clone();
         if let Some(beginning) = &term.beginning {
@@ -262,10 +272,15 @@ fn look_up(snapshot: &Snapshot, term: &QueryTerm) -> tantivy::Result<(Vec<Vec<Oc
             terms.dedup();
         }
         let found = postings::occurrences(segment, field, &terms)?;
-        holders += by_section(segment, &found).len() as u64;
+        sections.push(by_section(&segment.documents, &found));
         occurrences.push(found);
     }
-    Ok((occurrences, holders))
+    Ok(Looked {
+        weight: term.weight,
+        term,
+        occurrences,
+        sections,
+    })
 }
 
 /// The occurrences within `rows`.
@@ -276,17 +291,26 @@ fn within<'a>(found: &'a [Occurrence], rows: &std::ops::Range<u32>) -> &'a [Occu
 }
 
 /// Occurrences summed over the rows of each section, by ascending section.
-fn by_section(segment: &Segment, found: &[Occurrence]) -> Vec<(u32, u32)> {
-    let mut sums: Vec<(u32, u32)> = Vec::with_capacity(2 * found.len());
-    for occurrence in found {
-        for section in segment.documents.sections_of_row(occurrence.row) {
-            // A row is in two sections at most, so the sum is one of the last two or not there yet.
-            let mut last = sums.iter_mut().rev().take(2);
-            match last.find(|(known, _)| *known == section) {
-                Some((_, sum)) => *sum += occurrence.count,
-                None => sums.push((section, occurrence.count)),
+fn by_section(documents: &Documents, found: &[Occurrence]) -> Vec<SectionCount> {
+    let mut sums: Vec<SectionCount> = Vec::with_capacity(2 * found.len());
+    for &Occurrence { row, count } in found {
+        let sections = documents.sections_of_row(row);
+        // The last sum is of the first of these sections, of the second, or of neither.
+        let known = match &mut sums[..] {
+            [.., before, last] if last.section > sections.start => {
+                if before.section == sections.start {
+                    before.count += count;
+                }
+                last.count += count;
+                sections.end
             }
-        }
+            [.., last] if last.section == sections.start => {
+                last.count += count;
+                sections.start + 1
+            }
+            _ => sections.start,
+        };
+        sums.extend((known..sections.end).map(|section| SectionCount { section, count }));
     }
     sums
 }
@@ -294,6 +318,7 @@ fn by_section(segment: &Segment, found: &[Occurrence]) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::documents::SectionShape;
     use crate::keyword::query::parse;
 
     #[test]
@@ -307,5 +332,33 @@ mod tests {
         };
         let photosynthesis = term("photosynthesis*", "photosynthesi", "photosynthesis");
         assert_eq!(terms, [photosynthesis, term("cafés*", "cafe", "cafes")]);
+    }
+
+    /// Also where a document has several sections, and where words are in every row or in few.
+    #[test]
+    fn a_section_holds_what_its_rows_hold() {
+        let shape = SectionShape {
+            step_rows: 3,
+            steps: 2,
+        };
+        let documents = Documents::made_up(&[1, 4, 13, 2, 40, 6], shape);
+        for every in 1..9 {
+            let rows = (0..66).filter(|row| row % every == 0 || row % 7 == 1);
+            let found: Vec<Occurrence> = rows
+                .map(|row| Occurrence {
+                    row,
+                    count: 1 + row % 3,
+                })
+                .collect();
+            let mut expected = std::collections::BTreeMap::new();
+            for occurrence in &found {
+                for section in documents.sections_of_row(occurrence.row) {
+                    *expected.entry(section).or_insert(0) += occurrence.count;
+                }
+            }
+            let summed = by_section(&documents, &found);
+            let summed: Vec<(u32, u32)> = summed.iter().map(|s| (s.section, s.count)).collect();
+            assert_eq!(summed, expected.into_iter().collect::<Vec<_>>());
+        }
     }
 }

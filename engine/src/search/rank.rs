@@ -1,7 +1,5 @@
 //! Candidates of both legs, scored by both, in one order.
 
-use std::collections::HashSet;
-
 use crate::Result;
 use crate::index::snapshot::{DocumentAddress, Snapshot};
 use crate::keyword::bm25::KeywordScores;
@@ -48,8 +46,7 @@ impl Ranking<'_> {
             (Some(_), Some(_)) => DEPTH.max(count),
             _ => count,
         };
-        let addresses = self.candidates(depth)?;
-        let legs: Vec<Legs> = addresses.iter().map(|&a| self.legs(a)).collect();
+        let (addresses, legs): (Vec<_>, Vec<_>) = self.candidates(depth)?.into_iter().unzip();
         let shares = self.shares(&legs);
         let mut ranked: Vec<Ranked> = addresses
             .into_iter()
@@ -67,17 +64,33 @@ impl Ranking<'_> {
         Ok(ranked)
     }
 
-    /// Documents that either leg nominates.
-    fn candidates(&self, depth: usize) -> Result<Vec<DocumentAddress>> {
-        let mut found = Vec::new();
-        if let Some(semantic) = self.semantic {
-            let best = self.cut(semantic.best(self.snapshot, depth), depth)?;
-            found.extend(best.into_iter().map(|scored| scored.address));
-        }
-        let mut seen: HashSet<DocumentAddress> = found.iter().copied().collect();
-        for scored in self.cut(self.found_by_keyword(), depth)? {
-            if seen.insert(scored.address) {
-                found.push(scored.address);
+    /// Documents that either leg nominates, with both scores, whichever did.
+    fn candidates(&self, depth: usize) -> Result<Vec<(DocumentAddress, Legs)>> {
+        let mut semantic = match self.semantic {
+            Some(leg) => self.cut(leg.best(self.snapshot, depth), depth)?,
+            None => Vec::new(),
+        };
+        semantic.sort_unstable_by_key(|scored| scored.address);
+        let known = |address: &DocumentAddress| {
+            semantic.binary_search_by_key(address, |scored| scored.address)
+        };
+        let mut found: Vec<_> = semantic
+            .iter()
+            // Its cosine is known: computing it again would cost as much as finding it did.
+            .map(|scored| {
+                (
+                    scored.address,
+                    self.legs(scored.address, Some(scored.score)),
+                )
+            })
+            .collect();
+        for Scored { address, .. } in self.cut(self.found_by_keyword(), depth)? {
+            if known(&address).is_err() {
+                let cosine = self.semantic.and_then(|leg| {
+                    let segment = &self.snapshot.segments()[address.segment as usize];
+                    leg.document(segment, address)
+                });
+                found.push((address, self.legs(address, cosine)));
             }
         }
         Ok(found)
@@ -150,12 +163,10 @@ impl Ranking<'_> {
         found
     }
 
-    /// Both scores of a document, whichever leg nominated it.
-    fn legs(&self, address: DocumentAddress) -> Legs {
-        let segment = &self.snapshot.segments()[address.segment as usize];
+    fn legs(&self, address: DocumentAddress, semantic: Option<f32>) -> Legs {
         let place = address.segment as usize;
         Legs {
-            semantic: self.semantic.and_then(|leg| leg.document(segment, address)),
+            semantic,
             keyword: self
                 .keyword
                 .map_or(0.0, |leg| leg.documents(place)[address.document as usize]),

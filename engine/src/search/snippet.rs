@@ -17,6 +17,8 @@ pub struct Highlighter {
     analysers: Vec<Analyser>,
     weights: HashMap<String, f32>,
     prefixes: Vec<String>,
+    /// First bytes of all these.
+    initials: [bool; 256],
 }
 
 /// A snippet with the spans of the words that were found.
@@ -39,7 +41,14 @@ impl Highlighter {
                 weights.insert(text.clone(), term.weight);
             }
         }
+        let mut initials = [false; 256];
+        for text in weights.keys().chain(&prefixes) {
+            if let Some(&first) = text.as_bytes().first() {
+                initials[usize::from(first)] = true;
+            }
+        }
         Highlighter {
+            initials,
             analysers: languages.iter().copied().map(Analyser::new).collect(),
             weights,
             prefixes,
@@ -50,7 +59,14 @@ impl Highlighter {
     fn find(&self, text: &str) -> Vec<(Range<usize>, String)> {
         let mut found: Vec<(Range<usize>, String)> = Vec::new();
         for analyser in &self.analysers {
-            for term in analyser.terms(text) {
+            // Most words need not be stemmed to see that they are none of the query's.
+            let possible = |word: &str| match word.as_bytes().first() {
+                Some(first) if first.is_ascii() && analyser.keeps_initial() => {
+                    self.initials[usize::from(first.to_ascii_lowercase())]
+                }
+                _ => true,
+            };
+            for term in analyser.terms_if(text, possible) {
                 let begins = |prefix: &String| term.text.starts_with(prefix.as_str());
                 if self.weights.contains_key(&term.text) || self.prefixes.iter().any(begins) {
                     found.push((term.span, term.text));
@@ -72,8 +88,12 @@ impl Highlighter {
     /// The sentences of `text` that hold most of the query's words, from the first if none holds any.
     pub fn snippet(&self, text: &str) -> Snippet {
         let found = self.find(text);
+        // Sentences that begin later are neither the best nor shown with it.
+        let begins = text.len() - text.trim_start().len();
+        let reach = found.last().map_or(begins, |(span, _)| span.end) + LENGTH;
         let sentences: Vec<Range<usize>> = text
             .split_sentence_bound_indices()
+            .take_while(|(start, _)| *start <= reach)
             .map(|(start, sentence)| start..start + sentence.len())
             .filter(|span| !text[span.clone()].trim().is_empty())
             .collect();
@@ -262,6 +282,21 @@ mod tests {
             let found = snippet("needle", &text);
             assert_eq!(marked(&found), ["needle"], "{}", found.text);
             assert!(found.text.len() <= LENGTH + 8);
+        }
+    }
+
+    #[test]
+    fn words_are_found_by_any_of_their_forms_in_any_case() {
+        for (query, word) in [
+            ("sky", "Skies"),
+            ("die", "DYING"),
+            ("leaf", "Leaf"),
+            ("cafe", "Cafés"),
+            ("elan", "Élan"),
+            ("photo*", "Photosynthesis"),
+        ] {
+            let found = snippet(query, &format!("Now {word} comes."));
+            assert_eq!(marked(&found), [word]);
         }
     }
 

@@ -1,18 +1,22 @@
 //! What happens to numbers one by one or row by row: activations, softmax, layer norm.
 //!
-//! Written without branches and without calls, so that the compiler makes vector instructions of it; the
-//! same code is compiled for the instruction sets of several generations of processors.
+//! The same code is compiled for the instruction sets of several generations of processors.
 
 use super::super::activation::Activation;
 use super::codes::{Encode, Range};
+use super::functions::{ROUND, erf, exp, exp_of_small, folded, fused, larger, smaller, sum, tanh};
 
 /// Functions compiled for one instruction set.
 #[derive(Clone, Copy)]
 pub struct Elementwise {
     /// Applies an activation to every number; see [`is_computed`].
     pub activate: fn(Activation, &mut [f32]),
-    /// eˣ of every number less the largest; the result is what makes shares of them, one divided by their sum.
-    pub powers: fn(&mut [f32]) -> f32,
+    /// Writes eˣ of every number less the largest; the result is what makes shares of them, one divided by their sum.
+    pub powers: fn(&[f32], &mut [f32]) -> f32,
+    /// The same, with the powers written as bfloat16.
+    pub half_powers: fn(&[f32], &mut [u16]) -> f32,
+    /// Writes numbers times a scale as bfloat16.
+    pub halve: fn(&[f32], f32, &mut [u16]),
     /// Adds the residual to a row and normalises it: mean 0, variance 1, then weight and bias.
     pub add_and_normalise: fn(&mut [f32], AddAndNormalise<'_>),
     /// Writes a group of numbers as codes.
@@ -29,80 +33,35 @@ pub struct AddAndNormalise<'a> {
     pub epsilon: f32,
 }
 
-/// 1.5 · 2²³: adding it rounds a number to a whole one, which then stands in the low bits.
-const ROUND: f32 = 12_582_912.0;
-
-/// eˣ to 2 units in the last place, 0 below −87 (Cody and Waite 1980, with Cephes's polynomial).
 #[inline(always)]
-fn exp(x: f32) -> f32 {
-    let x = x.clamp(-87.0, 88.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let whole = shifted - ROUND;
-    let rest = x - whole * 0.693_359_4 + whole * 2.121_944_4e-4;
-    let mut power = 1.987_569_1e-4;
-    for factor in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        1.666_666_5e-1,
-        0.5,
-    ] {
-        power = power * rest + factor;
-    }
-    let value = power * rest * rest + rest + 1.0;
-    let scale = (shifted
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127))
-        << 23;
-    value * f32::from_bits(scale)
-}
-
-/// The error function to 1.5·10⁻⁷ (Abramowitz and Stegun 1964, 7.1.26).
-#[inline(always)]
-fn erf(x: f32) -> f32 {
-    let size = x.abs();
-    let t = 1.0 / (1.0 + 0.327_591_1 * size);
-    let mut sum = 1.061_405_4;
-    for factor in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        sum = sum * t + factor;
-    }
-    (1.0 - sum * t * exp(-size * size)).copysign(x)
-}
-
-/// The hyperbolic tangent, by e²ˣ.
-#[inline(always)]
-fn tanh(x: f32) -> f32 {
-    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
-}
-
-#[inline(always)]
-fn activate(activation: Activation, numbers: &mut [f32]) {
+fn activate<const FUSED: bool>(activation: Activation, numbers: &mut [f32]) {
     match activation {
         Activation::Gelu => {
             for x in numbers {
-                *x *= 0.5 + 0.5 * erf(*x * std::f32::consts::FRAC_1_SQRT_2);
+                let half = 0.5 * *x;
+                let share = erf::<FUSED>(*x * std::f32::consts::FRAC_1_SQRT_2);
+                *x = fused::<FUSED>(half, share, half);
             }
         }
         Activation::GeluTanh => {
             for x in numbers {
                 let inner = 0.797_884_6 * (*x + 0.044_715 * *x * *x * *x);
-                *x *= 0.5 + 0.5 * tanh(inner);
+                *x *= 0.5 + 0.5 * tanh::<FUSED>(inner);
             }
         }
         Activation::GeluSigmoid => {
             for x in numbers {
-                *x /= 1.0 + exp(-1.702 * *x);
+                *x /= 1.0 + exp::<FUSED>(-1.702 * *x);
             }
         }
         Activation::Silu => {
             for x in numbers {
-                *x /= 1.0 + exp(-*x);
+                *x /= 1.0 + exp::<FUSED>(-*x);
             }
         }
         Activation::Relu => {
             for x in numbers {
-                *x = x.max(0.0);
+                *x = larger(*x, 0.0);
             }
         }
         _ => debug_assert!(false, "asked before"),
@@ -115,67 +74,71 @@ pub fn is_computed(activation: Activation) -> bool {
     matches!(activation, Gelu | GeluTanh | GeluSigmoid | Silu | Relu)
 }
 
-/// `join` of `take` of every number. Sixteen partial results, as a vector register has them: a single one
-/// could not be computed in parallel.
 #[inline(always)]
-fn folded(
+fn powers<const FUSED: bool, T>(
     numbers: &[f32],
-    start: f32,
-    take: impl Fn(f32) -> f32,
-    join: impl Fn(f32, f32) -> f32,
+    powers: &mut [T],
+    write: impl Fn(f32) -> T,
 ) -> f32 {
+    let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
+    let mut sums = [0.0; 16];
     let (chunks, rest) = numbers.as_chunks::<16>();
-    let mut lanes = [start; 16];
-    for chunk in chunks {
-        for (lane, number) in lanes.iter_mut().zip(chunk) {
-            *lane = join(*lane, take(*number));
+    let (written, rest_written) = powers.as_chunks_mut::<16>();
+    for (chunk, written) in chunks.iter().zip(written) {
+        for ((x, place), sum) in chunk.iter().zip(written).zip(&mut sums) {
+            let power = exp_of_small::<FUSED>(*x - most);
+            *place = write(power);
+            *sum += power;
         }
     }
-    let rest = rest.iter().map(|number| take(*number));
-    lanes.into_iter().chain(rest).fold(start, join)
-}
-
-#[inline(always)]
-fn sum(numbers: &[f32], take: impl Fn(f32) -> f32) -> f32 {
-    folded(numbers, 0.0, take, |a, b| a + b)
-}
-
-/// Not `f32::max`, which takes three instructions.
-#[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if b > a { b } else { a }
-}
-
-#[inline(always)]
-fn powers(numbers: &mut [f32]) -> f32 {
-    let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
-    for x in numbers.iter_mut() {
-        *x = exp(*x - most);
+    let mut sum = sums.iter().sum::<f32>();
+    for (x, place) in rest.iter().zip(rest_written) {
+        let power = exp_of_small::<FUSED>(*x - most);
+        *place = write(power);
+        sum += power;
     }
-    1.0 / sum(numbers, |x| x)
+    1.0 / sum
+}
+
+/// The upper 16 bits, rounded: bfloat16.
+#[inline(always)]
+fn rounded(x: f32) -> u16 {
+    (x.to_bits().wrapping_add(1 << 15) >> 16) as u16
+}
+
+#[inline(always)]
+fn halve(numbers: &[f32], scale: f32, halves: &mut [u16]) {
+    for (half, x) in halves.iter_mut().zip(numbers) {
+        *half = rounded(x * scale);
+    }
 }
 
 #[inline(always)]
 fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
-    for (x, residual) in row.iter_mut().zip(with.residual) {
+    let (chunks, rest) = row.as_chunks_mut::<16>();
+    let (residuals, rest_residuals) = with.residual.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for (chunk, residual) in chunks.iter_mut().zip(residuals) {
+        for ((x, residual), sum) in chunk.iter_mut().zip(residual).zip(&mut sums) {
+            *x += residual;
+            *sum += *x;
+        }
+    }
+    for (x, residual) in rest.iter_mut().zip(rest_residuals) {
         *x += residual;
+        sums[0] += *x;
     }
     let count = row.len() as f32;
-    let mean = sum(row, |x| x) / count;
-    for x in row.iter_mut() {
-        *x -= mean;
-    }
-    let variance = sum(row, |x| x * x) / count;
+    let mean = sums.iter().sum::<f32>() / count;
+    let variance = sum(row, |x| (x - mean) * (x - mean)) / count;
     let scale = 1.0 / (variance + with.epsilon).sqrt();
     for ((x, weight), shift) in row.iter_mut().zip(with.weight).zip(with.shift) {
-        *x = *x * scale * weight + shift;
+        *x = (*x - mean) * scale * weight + shift;
     }
 }
 
 #[inline(always)]
-fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
-    // Not `f32::min`, which takes three instructions.
-    let smaller = |a, b| if b < a { b } else { a };
+fn encode<const FUSED: bool>(numbers: &[f32], codes: &mut [u8]) -> Range {
     let least = folded(numbers, f32::INFINITY, |x| x, smaller);
     let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
     let scale = (most - least) / 255.0;
@@ -186,7 +149,7 @@ fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
     let ranged = known && scale > f32::MIN_POSITIVE;
     let inverse = if ranged { 1.0 / scale } else { 0.0 };
     for (code, x) in codes.iter_mut().zip(numbers) {
-        *code = ((x - least) * inverse + ROUND).to_bits() as u8;
+        *code = fused::<FUSED>(x - least, inverse, ROUND).to_bits() as u8;
     }
     Range {
         scale: if ranged { scale } else { f32::MIN_POSITIVE },
@@ -194,20 +157,30 @@ fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
     }
 }
 
-/// The functions above, compiled for one instruction set.
+/// The functions above, compiled for one instruction set; whether it adds a product in one instruction.
 macro_rules! compiled_for {
-    ($name:ident $(, $features:literal)?) => {
+    ($name:ident, $fused:literal $(, $features:literal)?) => {
         pub mod $name {
             use super::{Activation, AddAndNormalise, Elementwise, Range};
 
             $(#[target_feature(enable = $features)])?
             fn activate(activation: Activation, numbers: &mut [f32]) {
-                super::activate(activation, numbers);
+                super::activate::<$fused>(activation, numbers);
             }
 
             $(#[target_feature(enable = $features)])?
-            fn powers(numbers: &mut [f32]) -> f32 {
-                super::powers(numbers)
+            fn powers(numbers: &[f32], powers: &mut [f32]) -> f32 {
+                super::powers::<$fused, f32>(numbers, powers, |power| power)
+            }
+
+            $(#[target_feature(enable = $features)])?
+            fn half_powers(numbers: &[f32], powers: &mut [u16]) -> f32 {
+                super::powers::<$fused, u16>(numbers, powers, super::rounded)
+            }
+
+            $(#[target_feature(enable = $features)])?
+            fn halve(numbers: &[f32], scale: f32, halves: &mut [u16]) {
+                super::halve(numbers, scale, halves);
             }
 
             $(#[target_feature(enable = $features)])?
@@ -217,14 +190,18 @@ macro_rules! compiled_for {
 
             $(#[target_feature(enable = $features)])?
             fn encode(numbers: &[f32], codes: &mut [u8]) -> Range {
-                super::encode(numbers, codes)
+                super::encode::<$fused>(numbers, codes)
             }
 
             pub const FUNCTIONS: Elementwise = Elementwise {
                 // SAFETY: only handed out where the processor has these instructions.
                 activate: |activation, numbers| unsafe { activate(activation, numbers) },
                 // SAFETY: as above.
-                powers: |numbers| unsafe { powers(numbers) },
+                powers: |numbers, written| unsafe { powers(numbers, written) },
+                // SAFETY: as above.
+                half_powers: |numbers, written| unsafe { half_powers(numbers, written) },
+                // SAFETY: as above.
+                halve: |numbers, scale, halves| unsafe { halve(numbers, scale, halves) },
                 // SAFETY: as above.
                 add_and_normalise: |row, with| unsafe { add_and_normalise(row, with) },
                 // SAFETY: as above.
@@ -238,14 +215,14 @@ macro_rules! compiled_for {
 mod sets {
     use super::{
         Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, encode,
-        powers,
+        halve, powers, rounded,
     };
 
-    compiled_for!(portable);
+    compiled_for!(portable, false);
     #[cfg(target_arch = "x86_64")]
-    compiled_for!(avx2, "avx2,fma");
+    compiled_for!(avx2, true, "avx2,fma");
     #[cfg(target_arch = "x86_64")]
-    compiled_for!(avx512, "avx512f,avx512vl,avx512bw,avx512dq");
+    compiled_for!(avx512, true, "avx512f,avx512vl,avx512bw,avx512dq,fma");
 }
 
 impl Elementwise {
@@ -255,7 +232,8 @@ impl Elementwise {
         {
             let newest = is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq");
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("fma");
             if is_x86_feature_detected!("avx512f") && newest {
                 return sets::avx512::FUNCTIONS;
             }
@@ -269,35 +247,16 @@ impl Elementwise {
 
 #[cfg(test)]
 mod tests {
+    use super::super::functions::erf_by_series;
     use super::*;
 
     #[test]
-    fn exp_is_right_to_a_millionth() {
-        for step in -8_700..8_800 {
-            let x = step as f32 / 100.0;
-            let expected = f64::from(x).exp();
-            let error = (f64::from(exp(x)) / expected - 1.0).abs();
-            assert!(error < 1e-6, "{x}: {error}");
-        }
-        assert!(exp(-1e9) < 1e-37 && exp(f32::NEG_INFINITY) < 1e-37);
-    }
-
-    #[test]
     fn activations_are_right_to_a_millionth() {
-        // By the series of the error function in double precision.
-        let erf = |x: f64| {
-            let (mut term, mut sum) = (x, x);
-            for n in 1..200 {
-                term *= -x * x / f64::from(n);
-                sum += term / f64::from(2 * n + 1);
-            }
-            sum * std::f64::consts::FRAC_2_SQRT_PI
-        };
         for step in -300..300 {
             let x = f64::from(step) / 100.0;
             let mut found = [x as f32];
             (Elementwise::best().activate)(Activation::Gelu, &mut found);
-            let expected = 0.5 * x * (1.0 + erf(x / 2f64.sqrt()));
+            let expected = 0.5 * x * (1.0 + erf_by_series(x / 2f64.sqrt()));
             assert!((f64::from(found[0]) - expected).abs() < 1e-6, "{x}");
             let mut found = [x as f32];
             (Elementwise::best().activate)(Activation::GeluTanh, &mut found);
@@ -321,8 +280,8 @@ mod tests {
                 epsilon: 1e-12,
             };
             (functions.add_and_normalise)(&mut normalised, with);
-            let mut shares = numbers.clone();
-            let share = (functions.powers)(&mut shares);
+            let mut shares = vec![0.0; numbers.len()];
+            let share = (functions.powers)(&numbers, &mut shares);
             shares.iter_mut().for_each(|x| *x *= share);
             let mut active = numbers.clone();
             (functions.activate)(Activation::Gelu, &mut active);
@@ -339,7 +298,7 @@ mod tests {
     fn equal_numbers_are_kept_and_what_is_no_number_stays_none() {
         let mut codes = [1; 20];
         for number in [0.0, 3.5, -1e30] {
-            let Range { scale, least } = encode(&[number; 20], &mut codes);
+            let Range { scale, least } = encode::<false>(&[number; 20], &mut codes);
             assert!(
                 codes
                     .iter()
@@ -347,7 +306,7 @@ mod tests {
             );
         }
         for number in [f32::NAN, f32::INFINITY] {
-            let Range { least, .. } = encode(&[number; 20], &mut codes);
+            let Range { least, .. } = encode::<false>(&[number; 20], &mut codes);
             assert!(!least.is_finite());
         }
     }
@@ -359,7 +318,7 @@ mod tests {
             for at in [0, 1, 15, 16, 19] {
                 let mut numbers: [f32; 20] = std::array::from_fn(|i| i as f32 - 4.0);
                 numbers[at] = strange;
-                let Range { least, .. } = encode(&numbers, &mut [0; 20]);
+                let Range { least, .. } = encode::<true>(&numbers, &mut [0; 20]);
                 assert!(least.is_nan(), "{strange} at {at}");
             }
         }

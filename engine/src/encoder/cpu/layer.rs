@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use super::super::activation::Activation;
+use super::attention::{self, Attention, Distances};
 use super::codes::Codes;
-use super::matrix::Panels;
 use super::weights::{BLOCK, Linear};
-use super::{AddAndNormalise, Machine};
+use super::{AddAndNormalise, Format, Machine};
 
 /// A layer norm.
 pub struct LayerNorm {
@@ -16,7 +16,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    fn after<'a>(&'a self, residual: &'a [f32]) -> AddAndNormalise<'a> {
+    pub fn after<'a>(&'a self, residual: &'a [f32]) -> AddAndNormalise<'a> {
         AddAndNormalise {
             residual,
             weight: &self.weight,
@@ -26,12 +26,8 @@ impl LayerNorm {
     }
 }
 
-/// What is added to the scores of attention: a number for each head, query and key, the same for all texts.
-pub type Bias<'a> = Option<&'a [f32]>;
-
 /// A layer.
 pub struct Layer {
-    pub machine: Machine,
     pub width: usize,
     pub heads: usize,
     /// What the products of queries and keys are multiplied by.
@@ -51,11 +47,10 @@ pub struct Layer {
 struct Scratch {
     qkv: Vec<f32>,
     context: Vec<f32>,
-    /// A few rows between the linear layers, or the scores of a few queries.
+    /// A few rows between the linear layers.
     between: Vec<f32>,
     out: Vec<f32>,
-    keys: Panels,
-    values: Panels,
+    attention: attention::Scratch,
     codes: Codes,
 }
 
@@ -64,31 +59,46 @@ thread_local! {
 }
 
 impl Layer {
-    /// Runs the layer on the states of texts of one length, `[texts, length, width]`.
-    pub fn run(&self, states: &mut [f32], length: usize, bias: Bias<'_>) {
-        SCRATCH.with_borrow_mut(|scratch| self.run_with(states, length, bias, scratch));
+    /// Runs the layer on the states of texts of these `lengths`, end to end, `[rows, width]`.
+    pub fn run(
+        &self,
+        machine: Machine,
+        states: &mut [f32],
+        lengths: &[usize],
+        distances: Option<&Distances>,
+    ) {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.fit(self, states.len() / self.width);
+            let blocks = states.chunks(BLOCK * self.width);
+            for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * self.width)) {
+                self.qkv.apply(machine, states, out, &mut scratch.codes);
+            }
+            let of_text = Attention {
+                machine,
+                // Where linear layers are rounded to bytes, this rounding is lost in theirs.
+                half: self.qkv.format() == Format::Bytes,
+                width: self.width,
+                heads: self.heads,
+                scale: self.scale,
+                distances,
+            };
+            let mut first = 0;
+            for &length in lengths {
+                let Scratch {
+                    qkv,
+                    context,
+                    attention,
+                    ..
+                } = &mut *scratch;
+                of_text.run(first..first + length, qkv, context, attention);
+                first += length;
+            }
+            self.finish_all(machine, states, scratch);
+        });
     }
 
-    fn run_with(&self, states: &mut [f32], length: usize, bias: Bias<'_>, scratch: &mut Scratch) {
-        let width = self.width;
-        let rows = states.len() / width;
-        let block = BLOCK.min(rows);
-        scratch.qkv.resize(rows * 3 * width, 0.0);
-        scratch.context.resize(rows * width, 0.0);
-        scratch.out.resize(block * width, 0.0);
-        let scores = self.machine.tile.rows * padded(length);
-        let between = scores.max(block * self.up.columns());
-        scratch.between.resize(between, 0.0);
-        let blocks = states.chunks(BLOCK * width);
-        for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * width)) {
-            let codes = &mut scratch.codes;
-            self.qkv.apply(self.machine, states, out, codes);
-        }
-        for text in 0..rows / length {
-            for head in 0..self.heads {
-                self.attend(text, head, length, bias, scratch);
-            }
-        }
+    /// Everything after attention, block by block.
+    fn finish_all(&self, machine: Machine, states: &mut [f32], scratch: &mut Scratch) {
         let Scratch {
             context,
             between,
@@ -96,102 +106,37 @@ impl Layer {
             codes,
             ..
         } = scratch;
-        let blocks = states.chunks_mut(BLOCK * width);
-        for (states, context) in blocks.zip(context.chunks(BLOCK * width)) {
-            let rows = states.len() / width;
+        let blocks = states.chunks_mut(BLOCK * self.width);
+        for (states, context) in blocks.zip(context.chunks(BLOCK * self.width)) {
+            let rows = states.len() / self.width;
             let between = &mut between[..rows * self.up.columns()];
-            self.finish(states, context, between, &mut out[..rows * width], codes);
+            let out = &mut out[..rows * self.width];
+            self.attention_out.apply(machine, context, out, codes);
+            self.join(machine, &self.attention_norm, out, states);
+            self.up.apply(machine, states, between, codes);
+            (machine.elementwise.activate)(self.activation, between);
+            self.down.apply(machine, between, out, codes);
+            self.join(machine, &self.norm, out, states);
         }
     }
 
-    /// softmax(scale·Q·Kᵀ + bias)·V of one head of one text.
-    fn attend(
-        &self,
-        text: usize,
-        head: usize,
-        length: usize,
-        bias: Bias<'_>,
-        scratch: &mut Scratch,
-    ) {
-        let (width, tile) = (self.width, self.machine.tile);
-        let size = width / self.heads;
-        let stride = 3 * width;
-        let Scratch {
-            qkv,
-            context,
-            between,
-            keys,
-            values,
-            ..
-        } = scratch;
-        let qkv = &qkv[text * length * stride..][..length * stride];
-        let part = |which: usize| &qkv[which * width + head * size..];
-        let (query, key, value) = (part(0), part(1), part(2));
-        keys.fill_transposed(tile, (size, length), (key, stride), self.scale);
-        values.fill(tile, (length, size), (value, stride));
-        let context = &mut context[text * length * width..][..length * width];
-        let padded = padded(length);
-        for first in (0..length).step_by(tile.rows) {
-            let rows = tile.rows.min(length - first);
-            let query = &query[first * stride..];
-            keys.multiply(tile, (query, stride), rows, (between, padded));
-            let mut shares = [0.0; MOST_ROWS];
-            let scores = between.chunks_exact_mut(padded).zip(&mut shares);
-            for (row, (scores, share)) in scores.take(rows).enumerate() {
-                if let Some(bias) = bias {
-                    let of_head = &bias[(head * length + first + row) * length..];
-                    add(scores, &of_head[..length]);
-                }
-                scores[length..].fill(f32::NEG_INFINITY);
-                *share = (self.machine.elementwise.powers)(scores);
-            }
-            let out = &mut context[first * width + head * size..];
-            values.multiply(tile, (between, padded), rows, (out, width));
-            for (out, share) in out.chunks_mut(width).zip(&shares[..rows]) {
-                for x in &mut out[..size] {
-                    *x *= share;
-                }
-            }
+    /// states = norm(out + states), row by row.
+    fn join(&self, machine: Machine, norm: &LayerNorm, out: &[f32], states: &mut [f32]) {
+        let rows = out.chunks_exact(self.width);
+        for (row, state) in rows.zip(states.chunks_exact_mut(self.width)) {
+            (machine.elementwise.add_and_normalise)(state, norm.after(row));
         }
     }
-
-    /// Everything after attention, for a block of rows.
-    fn finish(
-        &self,
-        states: &mut [f32],
-        context: &[f32],
-        between: &mut [f32],
-        out: &mut [f32],
-        codes: &mut Codes,
-    ) {
-        let machine = self.machine;
-        let width = self.width;
-        let join = |norm: &LayerNorm, out: &mut [f32], states: &mut [f32]| {
-            let rows = out.chunks_exact_mut(width);
-            for (row, state) in rows.zip(states.chunks_exact_mut(width)) {
-                (machine.elementwise.add_and_normalise)(row, norm.after(state));
-                state.copy_from_slice(row);
-            }
-        };
-        self.attention_out.apply(machine, context, out, codes);
-        join(&self.attention_norm, out, states);
-        self.up.apply(machine, states, between, codes);
-        (machine.elementwise.activate)(self.activation, between);
-        self.down.apply(machine, between, out, codes);
-        join(&self.norm, out, states);
-    }
 }
 
-/// The most rows that a tile has.
-const MOST_ROWS: usize = 12;
-
-/// Scores of a query, with room for whole vector registers.
-fn padded(length: usize) -> usize {
-    length.next_multiple_of(16)
-}
-
-fn add(row: &mut [f32], bias: &[f32]) {
-    for (x, bias) in row.iter_mut().zip(bias) {
-        *x += bias;
+impl Scratch {
+    /// Makes room for `rows` rows.
+    fn fit(&mut self, layer: &Layer, rows: usize) {
+        let block = BLOCK.min(rows);
+        // What a longer batch left behind is never read.
+        self.qkv.resize(rows * 3 * layer.width, 0.0);
+        self.context.resize(rows * layer.width, 0.0);
+        self.out.resize(block * layer.width, 0.0);
+        self.between.resize(block * layer.up.columns(), 0.0);
     }
 }

@@ -7,29 +7,21 @@ pub const TILE: usize = 12 * 32;
 
 /// A matrix cut into panels of columns, the last one filled up with zeros.
 #[derive(Default)]
-pub struct Panels {
-    numbers: Vec<f32>,
+pub struct Panels<T = f32> {
+    numbers: Vec<T>,
     depth: usize,
     columns: usize,
 }
 
-impl Panels {
-    /// A linear layer's weights, `columns` rows of `depth` numbers as checkpoints have them, cut for `tile`.
-    pub fn of_weights(tile: Tile, weights: &[f32], depth: usize) -> Panels {
-        let mut panels = Panels::default();
-        let shape = (depth, weights.len() / depth);
-        panels.fill_transposed(tile, shape, (weights, depth), 1.0);
-        panels
-    }
-
-    /// Takes over the transpose of a matrix of `columns` rows of `depth` numbers, `stride` apart, times `scale`, in
-    /// the memory of the one before.
+impl<T: Copy + Default> Panels<T> {
+    /// Takes over the transpose of a matrix of `columns` rows of `depth` numbers, `stride` apart, each number as
+    /// `take` gives it, in the memory of the one before.
     pub fn fill_transposed(
         &mut self,
-        tile: Tile,
+        tile: Tile<T>,
         (depth, columns): (usize, usize),
-        (rows, stride): (&[f32], usize),
-        scale: f32,
+        (rows, stride): (&[T], usize),
+        take: impl Fn(T) -> T,
     ) {
         let width = tile.width;
         self.resize(tile, depth, columns);
@@ -37,45 +29,28 @@ impl Panels {
             let panel = &mut self.numbers[column / width * depth * width..][..depth * width];
             let places = panel[column % width..].iter_mut().step_by(width);
             for (place, number) in places.zip(&row[..depth]) {
-                *place = number * scale;
-            }
-        }
-    }
-
-    /// Takes over a matrix of `depth` rows of `columns` numbers, `stride` apart, in the memory of the one before.
-    pub fn fill(
-        &mut self,
-        tile: Tile,
-        (depth, columns): (usize, usize),
-        (rows, stride): (&[f32], usize),
-    ) {
-        let width = tile.width;
-        self.resize(tile, depth, columns);
-        for (number, panel) in self.numbers.chunks_exact_mut(depth * width).enumerate() {
-            let first = number * width;
-            let present = first..columns.min(first + width);
-            for (place, row) in panel.chunks_exact_mut(width).zip(rows.chunks(stride)) {
-                copy(&mut place[..present.len()], &row[present.clone()]);
+                *place = take(*number);
             }
         }
     }
 
     /// Makes room; what lies beyond the last column is zero.
-    fn resize(&mut self, tile: Tile, depth: usize, columns: usize) {
+    pub fn resize(&mut self, tile: Tile<T>, depth: usize, columns: usize) {
         let size = columns.div_ceil(tile.width) * depth * tile.width;
         if (self.depth, self.columns, self.numbers.len()) != (depth, columns, size) {
             self.numbers.clear();
-            self.numbers.resize(size, 0.0);
+            self.numbers.resize(size, T::default());
             (self.depth, self.columns) = (depth, columns);
         }
     }
 
     /// Products of `rows` rows of `a`, which stand `stride` apart, at most [`Tile::rows`], with the matrix,
-    /// into rows of `out`, `out_stride` apart.
+    /// into rows of `out`, `out_stride` apart. Where these have room for whole panels, what lies beyond the last column
+    /// becomes zero.
     pub fn multiply(
         &self,
-        tile: Tile,
-        (a, stride): (&[f32], usize),
+        tile: Tile<T>,
+        (a, stride): (&[T], usize),
         rows: usize,
         (out, out_stride): (&mut [f32], usize),
     ) {
@@ -88,7 +63,7 @@ impl Panels {
                 rows,
                 panel,
             };
-            if first + width <= self.columns {
+            if first + width <= out_stride {
                 (tile.multiply)(&part, &mut out[first..], out_stride);
                 continue;
             }
@@ -99,6 +74,39 @@ impl Panels {
             for (row, product) in product.chunks_exact(width).take(rows).enumerate() {
                 let at = row * out_stride + first;
                 out[at..at + present].copy_from_slice(&product[..present]);
+            }
+        }
+    }
+
+    /// The panels, to be filled: `depth` times `width` numbers each.
+    pub fn panels(&mut self, tile: Tile<T>) -> impl Iterator<Item = &mut [T]> {
+        self.numbers.chunks_exact_mut(self.depth * tile.width)
+    }
+}
+
+impl Panels {
+    /// A linear layer's weights, `columns` rows of `depth` numbers as checkpoints have them, cut for `tile`.
+    pub fn of_weights(tile: Tile, weights: &[f32], depth: usize) -> Panels {
+        let mut panels = Panels::default();
+        let shape = (depth, weights.len() / depth);
+        panels.fill_transposed(tile, shape, (weights, depth), |weight| weight);
+        panels
+    }
+
+    /// Takes over a matrix of `depth` rows of `columns` numbers, `stride` apart, in the memory of the one before.
+    pub fn fill(
+        &mut self,
+        tile: Tile,
+        (depth, columns): (usize, usize),
+        (rows, stride): (&[f32], usize),
+    ) {
+        let width = tile.width;
+        self.resize(tile, depth, columns);
+        for (number, panel) in self.panels(tile).enumerate() {
+            let first = number * width;
+            let present = first..columns.min(first + width);
+            for (place, row) in panel.chunks_exact_mut(width).zip(rows.chunks(stride)) {
+                copy(&mut place[..present.len()], &row[present.clone()]);
             }
         }
     }

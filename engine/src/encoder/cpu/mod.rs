@@ -3,14 +3,16 @@
 //!
 //! What makes it quick: weights are cut into panels once; sums stay in registers (`tile`); rows go
 //! through a whole part of a layer while they are in the cache; nothing is allocated per operation.
-//! Texts of a batch have one length, so that there is no padding and no mask.
+//! Texts stand end to end whatever their lengths: there is no padding and no mask.
 //!
 //! candle computes the same, more slowly, for any device: it is the reference.
 //!
 //! The products of linear layers may also be computed in whole numbers: codes of one byte, with a scale for each
-//! group of 128 (`codes`, `dot`). All else stays in f32.
+//! group of 128 (`codes`, `dot`). Attention is then computed in bfloat16 where the machine can (`half`). All else
+//! stays in f32.
 //!
-//! Reading order: `tile`, `matrix`, `codes`, `dot`, `weights`, `elementwise`, `layer`.
+//! Reading order: `tile`, `matrix`, `codes`, `dot`, `weights`, `functions`, `elementwise`, `half`, `attention`,
+//! `layer`, `embeddings`, `network`.
 
 /// Calls `$tile` with the number of rows as a constant, without which the sums would not be in registers.
 #[cfg(target_arch = "x86_64")]
@@ -24,20 +26,29 @@ macro_rules! with_rows {
     };
 }
 
+mod attention;
 mod codes;
 mod dot;
 mod elementwise;
+mod embeddings;
+mod functions;
+mod half;
 mod layer;
 mod matrix;
+mod network;
 mod tile;
 mod weights;
 
+pub use attention::Distances;
 pub use elementwise::is_computed;
+pub use embeddings::{Embeddings, Text};
 pub use layer::{Layer, LayerNorm};
+pub use network::Network;
 pub use weights::Linear;
 
 use dot::DotTile;
 use elementwise::{AddAndNormalise, Elementwise};
+use half::HalfTile;
 use tile::Tile;
 
 /// How weights are kept and multiplied.
@@ -54,6 +65,7 @@ pub enum Format {
 pub struct Machine {
     tile: Tile,
     dot: DotTile,
+    half: Option<HalfTile>,
     elementwise: Elementwise,
 }
 
@@ -63,6 +75,7 @@ impl Machine {
         Machine {
             tile: Tile::best(),
             dot: DotTile::best(),
+            half: HalfTile::best_for_pairs(),
             elementwise: Elementwise::best(),
         }
     }

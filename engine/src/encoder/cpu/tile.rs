@@ -5,21 +5,21 @@
 //! AVX2, which keeps both multipliers busy while a sum waits for itself.
 
 /// Writes the products of rows with a panel into `out`: `width` numbers a row, rows `stride` apart.
-pub type Multiply = fn(part: &Part<'_>, out: &mut [f32], stride: usize);
+pub type Multiply<T> = fn(part: &Part<'_, T>, out: &mut [f32], stride: usize);
 
 /// Some rows, and the panel that they are multiplied with.
-pub struct Part<'a> {
+pub struct Part<'a, T = f32> {
     /// Rows `stride` apart, each with as many numbers as the panel has steps.
-    pub a: &'a [f32],
+    pub a: &'a [T],
     pub stride: usize,
     /// How many rows.
     pub rows: usize,
     /// `width` times the steps.
-    pub panel: &'a [f32],
+    pub panel: &'a [T],
 }
 
-impl Part<'_> {
-    fn check(&self, width: usize, out: &[f32], stride: usize) {
+impl<T> Part<'_, T> {
+    pub fn check(&self, width: usize, out: &[f32], stride: usize) {
         let last = self.rows.saturating_sub(1);
         assert!(self.rows == 0 || self.a.len() >= last * self.stride + self.panel.len() / width);
         assert!(self.rows == 0 || out.len() >= last * stride + width);
@@ -28,12 +28,12 @@ impl Part<'_> {
 
 /// A way to multiply.
 #[derive(Clone, Copy)]
-pub struct Tile {
+pub struct Tile<T = f32> {
     /// Columns of a panel.
     pub width: usize,
     /// The most rows at once.
     pub rows: usize,
-    pub multiply: Multiply,
+    pub multiply: Multiply<T>,
 }
 
 impl Tile {

@@ -42,6 +42,14 @@ impl Linear {
         self.bias.len()
     }
 
+    /// How its weights are kept.
+    pub fn format(&self) -> Format {
+        match self.weights {
+            Weights::Full(_) => Format::Full,
+            Weights::Bytes(_) => Format::Bytes,
+        }
+    }
+
     /// `[rows, depth]` in, `[rows, columns]` out, the bias added.
     pub fn apply(&self, machine: Machine, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
         debug_assert_eq!(out.len() / self.columns(), rows.len() / self.depth);

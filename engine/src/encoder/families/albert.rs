@@ -5,15 +5,15 @@
 
 use std::path::Path;
 
-use candle_core::{Result as TensorResult, Tensor};
-use candle_nn::{Linear, Module, VarBuilder};
+use candle_core::Result as TensorResult;
+use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use super::super::activation::Activation;
-use super::super::architecture::{Architecture, Loader, Shape};
-use super::super::blocks::{EmbeddingSizes, Embeddings, LayerNames, LayerNorm, Scores, linear};
-use super::super::layer::Layer;
+use super::super::architecture::{Loader, Network, Shape};
+use super::super::blocks::{EmbeddingSizes, LayerNames, linear};
 use super::super::settings::{Settings, Sizes, limits};
+use super::super::stack::Stack;
 use super::bert::{ANCHOR, BASE, refuse_decoder};
 use crate::Result;
 
@@ -25,14 +25,6 @@ const NAMES: LayerNames = LayerNames {
     down: "ffn_output",
     norm: "full_layer_layer_norm",
 };
-
-struct Albert {
-    embeddings: Embeddings,
-    norm: LayerNorm,
-    widen: Linear,
-    groups: Vec<Vec<Layer>>,
-    layers: usize,
-}
 
 #[derive(Clone, Copy)]
 struct Counts {
@@ -74,72 +66,54 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         types: sizes.types,
         precisions: sizes.precisions(),
     };
-    let load: Loader = Box::new(move |weights| {
+    let loader: Loader = Box::new(move |weights| {
         let sizes = sizes.in_precision(weights.precision);
-        Ok(Box::new(weights.load(ANCHOR, |tensors| {
-            Albert::load(&tensors, &sizes, counts)
-        })?))
+        weights.load(ANCHOR, |tensors| load(&tensors, &sizes, counts))
     });
-    Ok((shape, load))
+    Ok((shape, loader))
 }
 
-impl Albert {
-    fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, counts: Counts) -> TensorResult<Albert> {
-        let Counts {
-            embedding,
-            groups,
-            inner,
-        } = counts;
-        let table = EmbeddingSizes {
+fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, counts: Counts) -> TensorResult<Network> {
+    let Counts {
+        embedding,
+        groups,
+        inner,
+    } = counts;
+    let encoder = tensors.pp("encoder");
+    let name = "embedding_hidden_mapping_in";
+    let groups_at = encoder.pp("albert_layer_groups");
+    let inner_layers = (0..groups).flat_map(|group| {
+        let group = groups_at.pp(group).pp("albert_layers");
+        (0..inner).map(move |index| group.pp(index))
+    });
+    let stack = Stack {
+        embeddings: tensors.pp("embeddings"),
+        tables: EmbeddingSizes {
             width: embedding,
             ..sizes.embeddings()
-        };
-        let (below, encoder) = (tensors.pp("embeddings"), tensors.pp("encoder"));
-        let group = |group: usize| -> TensorResult<Vec<Layer>> {
-            let group = encoder
-                .pp("albert_layer_groups")
-                .pp(group)
-                .pp("albert_layers");
-            let layer = |index| Layer::load(&group.pp(index), &NAMES, &sizes.layer());
-            (0..inner).map(layer).collect()
-        };
-        Ok(Albert {
-            embeddings: Embeddings::load(&below, &table)?,
-            norm: LayerNorm::load(&below, "LayerNorm", embedding, sizes.epsilon, true)?,
-            widen: linear(
-                &encoder,
-                "embedding_hidden_mapping_in",
-                embedding,
-                sizes.width,
-                true,
-            )?,
-            groups: (0..groups).map(group).collect::<TensorResult<_>>()?,
-            layers: sizes.layers,
-        })
-    }
+        },
+        project: Some(linear(&encoder, name, embedding, sizes.width, true)?),
+        layers: inner_layers.collect(),
+        order: order(sizes.layers, groups, inner),
+        names: &NAMES,
+        sizes: sizes.layer(),
+        distances: None,
+    };
+    stack.load()
+}
+
+/// Which of the inner layers of all groups run one after the other.
+fn order(layers: usize, groups: usize, inner: usize) -> Vec<usize> {
+    let groups = (0..layers).map(|layer| place(layer, layers, groups));
+    groups
+        .flat_map(|group| group * inner..(group + 1) * inner)
+        .collect()
 }
 
 /// The group that a layer runs.
 fn place(layer: usize, layers: usize, groups: usize) -> usize {
     // In this order of divisions, for the reference rounds so.
     (layer as f64 / (layers as f64 / groups as f64)) as usize
-}
-
-impl Architecture for Albert {
-    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
-        let x = self.norm.forward(&self.embeddings.forward(ids, types)?)?;
-        let mut x = self.widen.forward(&x)?;
-        for layer in 0..self.layers {
-            for inner in &self.groups[place(layer, self.layers, self.groups.len())] {
-                x = inner.forward(&x, &Scores::Plain)?;
-            }
-        }
-        Ok(x)
-    }
-
-    fn tokens(&self) -> &Tensor {
-        self.embeddings.tokens()
-    }
 }
 
 #[cfg(test)]
@@ -158,5 +132,6 @@ mod tests {
         assert_eq!(places(3, 2), [0, 0, 1]);
         assert_eq!(places(3, 3), [0, 1, 2]);
         assert_eq!(places(2, 4), [0, 2]);
+        assert_eq!(order(3, 2, 2), [0, 1, 0, 1, 2, 3]);
     }
 }

@@ -5,18 +5,16 @@
 
 use std::path::Path;
 
-use candle_core::{Result as TensorResult, Tensor};
-use candle_nn::{Linear, Module, VarBuilder};
+use candle_core::Result as TensorResult;
+use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use super::super::Precision;
 use super::super::activation::Activation;
-use super::super::architecture::{Architecture, Loader, Shape};
-use super::super::blocks::{
-    BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, Scores, linear,
-};
-use super::super::layer::Layer;
+use super::super::architecture::{Loader, Network, Shape};
+use super::super::blocks::{BERT_NAMES, EmbeddingSizes, LayerNames, linear};
 use super::super::settings::{Settings, Sizes};
+use super::super::stack::Stack;
 use super::jina;
 use crate::Result;
 
@@ -36,14 +34,6 @@ pub(super) const BASE: Sizes = Sizes {
     epsilon: 1e-12,
     precision: Precision::F32,
 };
-
-/// A loaded model.
-pub(super) struct Bert {
-    embeddings: Embeddings,
-    norm: LayerNorm,
-    project: Option<Linear>,
-    layers: Vec<Layer>,
-}
 
 /// All that tells one of BERT's relatives from another.
 #[derive(Clone, Copy)]
@@ -116,55 +106,32 @@ impl Variant {
                 sizes: self.sizes.in_precision(weights.precision),
                 ..self
             };
-            let model = weights.load(ANCHOR, |tensors| Bert::load(&tensors, &variant))?;
-            Ok(Box::new(model))
+            weights.load(ANCHOR, |tensors| variant.load(&tensors))
         });
         (shape, load)
     }
-}
 
-impl Bert {
-    fn load(tensors: &VarBuilder<'_>, variant: &Variant) -> TensorResult<Bert> {
+    fn load(&self, tensors: &VarBuilder<'_>) -> TensorResult<Network> {
         let Variant {
-            sizes,
-            embedding,
-            padding,
-            ..
-        } = *variant;
-        let table = EmbeddingSizes {
-            width: embedding,
-            padding,
-            ..sizes.embeddings()
-        };
-        let below = tensors.pp("embeddings");
+            sizes, embedding, ..
+        } = *self;
         let project = (embedding != sizes.width)
             .then(|| linear(tensors, "embeddings_project", embedding, sizes.width, true));
-        let layer = |index: usize| {
-            let tensors = tensors.pp(variant.layers).pp(index);
-            Layer::load(&tensors, variant.names, &sizes.layer())
-        };
-        Ok(Bert {
-            embeddings: Embeddings::load(&below, &table)?,
-            norm: LayerNorm::load(&below, "LayerNorm", embedding, sizes.epsilon, true)?,
+        let layers = tensors.pp(self.layers);
+        let stack = Stack {
+            embeddings: tensors.pp("embeddings"),
+            tables: EmbeddingSizes {
+                width: embedding,
+                padding: self.padding,
+                ..sizes.embeddings()
+            },
             project: project.transpose()?,
-            layers: (0..sizes.layers).map(layer).collect::<TensorResult<_>>()?,
-        })
-    }
-}
-
-impl Architecture for Bert {
-    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
-        let mut x = self.norm.forward(&self.embeddings.forward(ids, types)?)?;
-        if let Some(project) = &self.project {
-            x = project.forward(&x)?;
-        }
-        for layer in &self.layers {
-            x = layer.forward(&x, &Scores::Plain)?;
-        }
-        Ok(x)
-    }
-
-    fn tokens(&self) -> &Tensor {
-        self.embeddings.tokens()
+            layers: (0..sizes.layers).map(|layer| layers.pp(layer)).collect(),
+            order: (0..sizes.layers).collect(),
+            names: self.names,
+            sizes: sizes.layer(),
+            distances: None,
+        };
+        stack.load()
     }
 }

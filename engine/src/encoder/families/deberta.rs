@@ -15,7 +15,7 @@ use candle_nn::{Linear, Module, VarBuilder};
 use serde_json::Value;
 
 use super::super::Precision;
-use super::super::architecture::{Architecture, Loader, Shape};
+use super::super::architecture::{Architecture, Loader, Network, Shape};
 use super::super::blocks::{
     Attention, BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, PostNorm, Scores,
     attend, linear,
@@ -72,9 +72,8 @@ pub(super) fn read(version: Version, path: &Path, config: &Value) -> Result<(Sha
         precisions: &[Precision::F32],
     };
     let load: Loader = Box::new(move |weights| {
-        Ok(Box::new(weights.load(ANCHOR, |tensors| {
-            Deberta::load(&tensors, settings)
-        })?))
+        let model = weights.load(ANCHOR, |tensors| Deberta::load(&tensors, settings))?;
+        Ok(Network::Tensors(Box::new(model)))
     });
     Ok((shape, load))
 }

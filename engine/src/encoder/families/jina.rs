@@ -18,7 +18,7 @@ use candle_nn::{Linear, Module, VarBuilder};
 
 use super::super::Precision;
 use super::super::activation::Activation;
-use super::super::architecture::{Architecture, Loader, Shape};
+use super::super::architecture::{Architecture, Loader, Network, Shape};
 use super::super::blocks::{
     Attention, BERT_NAMES, EmbeddingSizes, Embeddings, LayerNorm, Scores, attend, linear,
     split_heads,
@@ -78,7 +78,7 @@ pub(super) fn read(settings: &Settings<'_>) -> Result<(Shape, Loader)> {
     };
     let load: Loader = Box::new(move |weights| {
         let model = weights.load(ANCHOR, |tensors| Jina::load(&tensors, &sizes))?;
-        Ok(Box::new(model))
+        Ok(Network::Tensors(Box::new(model)))
     });
     Ok((shape, load))
 }

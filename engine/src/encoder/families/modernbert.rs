@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::super::Precision;
 use super::super::activation::Activation;
-use super::super::architecture::{Architecture, Loader, Shape};
+use super::super::architecture::{Architecture, Loader, Network, Shape};
 use super::super::blocks::{LayerNorm, Scores};
 use super::super::gated::{GateNames, Gated, GatedSizes};
 use super::super::rotary::{Angles, RotaryAttention, Rotation};
@@ -92,9 +92,8 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         precisions: &[Precision::F32],
     };
     let load: Loader = Box::new(move |weights| {
-        Ok(Box::new(weights.load(ANCHOR, |tensors| {
-            ModernBert::load(&tensors, &sizes)
-        })?))
+        let model = weights.load(ANCHOR, |tensors| ModernBert::load(&tensors, &sizes))?;
+        Ok(Network::Tensors(Box::new(model)))
     });
     Ok((shape, load))
 }

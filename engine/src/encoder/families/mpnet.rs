@@ -7,14 +7,14 @@
 
 use std::path::Path;
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::super::architecture::{Architecture, Loader, Shape};
-use super::super::blocks::{BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, Scores};
-use super::super::layer::Layer;
+use super::super::architecture::{Loader, Network, Shape};
+use super::super::blocks::{BERT_NAMES, EmbeddingSizes, LayerNames};
 use super::super::settings::{Settings, Sizes};
+use super::super::stack::{Distances, Stack};
 use super::bert::{ANCHOR, BASE, refuse_decoder};
 use crate::Result;
 
@@ -31,14 +31,6 @@ const PADDING: u32 = 1;
 /// those after the first 32 idle.
 const BUCKETS: usize = 32;
 const FARTHEST: f32 = 128.0;
-
-struct MpNet {
-    embeddings: Embeddings,
-    norm: LayerNorm,
-    layers: Vec<Layer>,
-    /// `[buckets, h]`.
-    biases: Tensor,
-}
 
 /// Reads `config`, the contents of `path`.
 pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
@@ -69,41 +61,35 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
         types: 0,
         precisions: sizes.precisions(),
     };
-    let load: Loader = Box::new(move |weights| {
+    let loader: Loader = Box::new(move |weights| {
         let sizes = sizes.in_precision(weights.precision);
-        Ok(Box::new(weights.load(ANCHOR, |tensors| {
-            MpNet::load(&tensors, &sizes, rows)
-        })?))
+        weights.load(ANCHOR, |tensors| load(&tensors, &sizes, rows))
     });
-    Ok((shape, load))
+    Ok((shape, loader))
 }
 
-impl MpNet {
-    fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, rows: usize) -> TensorResult<MpNet> {
-        let table = EmbeddingSizes {
+fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, rows: usize) -> TensorResult<Network> {
+    let encoder = tensors.pp("encoder");
+    let layers = encoder.pp("layer");
+    let biases = encoder.pp("relative_attention_bias");
+    let stack = Stack {
+        embeddings: tensors.pp("embeddings"),
+        tables: EmbeddingSizes {
             padding: Some(PADDING),
             ..sizes.embeddings()
-        };
-        let (below, encoder) = (tensors.pp("embeddings"), tensors.pp("encoder"));
-        let layer = |index| Layer::load(&encoder.pp("layer").pp(index), &NAMES, &sizes.layer());
-        let biases = encoder.pp("relative_attention_bias");
-        Ok(MpNet {
-            embeddings: Embeddings::load(&below, &table)?,
-            norm: LayerNorm::load(&below, "LayerNorm", sizes.width, sizes.epsilon, true)?,
-            layers: (0..sizes.layers).map(layer).collect::<TensorResult<_>>()?,
+        },
+        project: None,
+        layers: (0..sizes.layers).map(|layer| layers.pp(layer)).collect(),
+        order: (0..sizes.layers).collect(),
+        names: &NAMES,
+        sizes: sizes.layer(),
+        distances: Some(Distances {
             biases: biases.get((rows, sizes.heads), "weight")?,
-        })
-    }
-
-    /// B for a text of length `l`: `[1, h, l, l]`.
-    fn bias(&self, l: usize) -> TensorResult<Tensor> {
-        let buckets: Vec<u32> = (0..l)
-            .flat_map(|query| (0..l).map(move |key| bucket(key as i64 - query as i64)))
-            .collect();
-        let buckets = Tensor::from_vec(buckets, l * l, self.biases.device())?;
-        let rows = self.biases.index_select(&buckets, 0)?.reshape((l, l, ()))?;
-        rows.permute((2, 0, 1))?.contiguous()?.unsqueeze(0)
-    }
+            bucket,
+            most: sizes.positions,
+        }),
+    };
+    stack.load()
 }
 
 /// The bucket of a distance. Half of them are for keys after the query; of each half, one half holds one
@@ -121,22 +107,6 @@ fn bucket(distance: i64) -> u32 {
         (exact + (share * (half - exact) as f32) as i64).min(half - 1)
     };
     (first + place) as u32
-}
-
-impl Architecture for MpNet {
-    fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> TensorResult<Tensor> {
-        let bias = self.bias(ids.dim(1)?)?;
-        let rows = |queries: std::ops::Range<usize>| bias.narrow(2, queries.start, queries.len());
-        let mut x = self.norm.forward(&self.embeddings.forward(ids, types)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, &Scores::Biased(&rows))?;
-        }
-        Ok(x)
-    }
-
-    fn tokens(&self) -> &Tensor {
-        self.embeddings.tokens()
-    }
 }
 
 #[cfg(test)]

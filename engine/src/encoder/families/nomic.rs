@@ -14,7 +14,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::VarBuilder;
 
 use super::super::Precision;
-use super::super::architecture::{Architecture, Loader, Shape};
+use super::super::architecture::{Architecture, Loader, Network, Shape};
 use super::super::blocks::{EmbeddingSizes, Embeddings, LayerNorm, Scores};
 use super::super::gated::{GateNames, Gated, GatedSizes};
 use super::super::rotary::{Angles, RotaryAttention, Rotation};
@@ -109,7 +109,7 @@ impl Variant {
         };
         let load: Loader = Box::new(move |weights| {
             let model = weights.load(ANCHOR, |tensors| Nomic::load(&tensors, self))?;
-            Ok(Box::new(model))
+            Ok(Network::Tensors(Box::new(model)))
         });
         (shape, load)
     }

@@ -88,13 +88,16 @@ impl Head {
         for (index, input) in inputs.iter().enumerate() {
             self.transformer.check_length(index, input.ids.len())?;
         }
+        let width = self.transformer.shape.dimension;
         self.transformer.compute(inputs, |states| {
+            let shape = (states.len() / width, width);
+            let states = Tensor::from_slice(states, shape, &self.transformer.device)?;
             let states = match self.pooling {
-                None => states.clone(),
+                None => states,
                 Some(Pooling::Mean) => states.mean_keepdim(0)?,
                 Some(_) => states.narrow(0, 0, 1)?,
             };
-            rows(&self.network.forward(&states, self.transformer.tokens())?)
+            rows(&self.network.forward(&states)?)
         })
     }
 
@@ -136,9 +139,9 @@ fn load(
         width: transformer.shape.dimension,
         labels,
     };
-    let table = transformer.tokens().dims2().map_err(ModelError::Compute)?;
+    let table = transformer.token_table().map_err(ModelError::Compute)?;
     weights.load_below(outer, |tensors| {
-        Network::load(plan, &tensors, own, sizes, table)
+        Network::load(plan, &tensors, own, sizes, table, &|| transformer.tokens())
     })
 }
 

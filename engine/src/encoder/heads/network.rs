@@ -294,19 +294,20 @@ enum Map {
     Dense(Linear),
     Activation(Activation),
     Norm(LayerNorm),
-    /// The product with the embeddings of all tokens where it has no weights of its own.
-    Vocabulary(Option<Tensor>, Option<Tensor>),
+    /// The product with the embeddings of all tokens, or with weights of its own, and a bias.
+    Vocabulary(Tensor, Option<Tensor>),
 }
 
 impl Network {
     /// Loads what `plan` names. `beside` holds the encoder under `prefix`, which is empty or ends in a dot;
-    /// `table`, `[vocabulary, width]`, is the shape of its embeddings of tokens.
+    /// `table`, `[vocabulary, width]`, is the shape of its embeddings of tokens, and `tokens` gives them.
     pub fn load(
         plan: Plan,
         beside: &VarBuilder<'_>,
         prefix: &str,
         sizes: HeadSizes,
         table: (usize, usize),
+        tokens: &dyn Fn() -> TensorResult<Tensor>,
     ) -> TensorResult<Network> {
         let mut width = sizes.width;
         let mut maps = Vec::new();
@@ -334,10 +335,9 @@ impl Network {
                 Step::Vocabulary { untied, biases } => {
                     let there = |name: &&&'static str| beside.contains_tensor(name);
                     let bias = biases.iter().find(there).or(biases.first());
+                    let own = untied.map(|name| beside.get((table.0, width), name));
                     Map::Vocabulary(
-                        untied
-                            .map(|name| beside.get((table.0, width), name))
-                            .transpose()?,
+                        own.unwrap_or_else(tokens)?,
                         bias.map(|name| beside.get(table.0, name)).transpose()?,
                     )
                 }
@@ -346,16 +346,16 @@ impl Network {
         Ok(Network(maps))
     }
 
-    /// `[n, width]` states to `[n, k]` logits; `tokens` are the embeddings of all tokens.
-    pub fn forward(&self, states: &Tensor, tokens: &Tensor) -> TensorResult<Tensor> {
+    /// `[n, width]` states to `[n, k]` logits.
+    pub fn forward(&self, states: &Tensor) -> TensorResult<Tensor> {
         let mut x = states.clone();
         for map in &self.0 {
             x = match map {
                 Map::Dense(map) => map.forward(&x)?,
                 Map::Activation(activation) => activation.forward(&x)?,
                 Map::Norm(norm) => norm.forward(&x)?,
-                Map::Vocabulary(own, bias) => {
-                    let logits = x.matmul(&own.as_ref().unwrap_or(tokens).t()?)?;
+                Map::Vocabulary(weights, bias) => {
+                    let logits = x.matmul(&weights.t()?)?;
                     match bias {
                         Some(bias) => logits.broadcast_add(bias)?,
                         None => logits,

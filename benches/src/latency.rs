@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Times of many questions, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The first question of all, which finds nothing in memory.
     pub first: f64,
@@ -13,6 +13,8 @@ pub struct Latency {
     pub median: f64,
     /// 95 of 100 others take no longer.
     pub p95: f64,
+    /// 99 of 100 others take no longer.
+    pub p99: f64,
     /// The slowest of the others.
     pub slowest: f64,
 }
@@ -32,14 +34,15 @@ impl Latency {
             first: milliseconds(first),
             median: at(0.5)?,
             p95: at(0.95)?,
+            p99: at(0.99)?,
             slowest: at(1.0)?,
         })
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -53,6 +56,7 @@ mod tests {
             first: 500.0,
             median: 50.0,
             p95: 95.0,
+            p99: 99.0,
             slowest: 100.0,
         };
         assert_eq!(latency, expected);

@@ -1,0 +1,45 @@
+//! A whole encoder of BERT's shape.
+
+use super::attention::Distances;
+use super::embeddings::{Embeddings, Text};
+use super::layer::Layer;
+use super::{Linear, Machine};
+
+/// An encoder: embeddings, then layers.
+pub struct Network {
+    pub machine: Machine,
+    pub embeddings: Embeddings,
+    /// From the width of the embeddings to that of the layers, where they differ.
+    pub project: Option<Linear>,
+    pub layers: Vec<Layer>,
+    /// Which layer runs after which: one may run several times.
+    pub order: Vec<usize>,
+    /// What attention adds by distance, the same in all layers.
+    pub distances: Option<Distances>,
+}
+
+impl Network {
+    /// The last hidden states of `texts`, end to end, one row a token. They do not depend on what other texts there
+    /// are.
+    pub fn run(&self, texts: &[Text<'_>]) -> Vec<f32> {
+        let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
+        let rows: usize = lengths.iter().sum();
+        let width = self.embeddings.width();
+        let mut states = vec![0.0; rows * width];
+        let mut rest = states.as_mut_slice();
+        for text in texts {
+            let (own, after) = rest.split_at_mut(text.ids.len() * width);
+            self.embeddings.write(self.machine, *text, own);
+            rest = after;
+        }
+        if let Some(project) = &self.project {
+            let mut wide = vec![0.0; rows * project.columns()];
+            project.apply(self.machine, &states, &mut wide, &mut Default::default());
+            states = wide;
+        }
+        for &layer in &self.order {
+            self.layers[layer].run(self.machine, &mut states, &lengths, self.distances.as_ref());
+        }
+        states
+    }
+}
