@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,10 @@ ENOUGH = 0.99
 TURN = 0.3
 """Seconds that a turn takes at least."""
 KENNING = "Kenning graph"
+FILES = ("vec", "res", "hnsw")
+"""Kenning's files of vectors: codes that are walked, what makes them exact, the graph."""
+ASKED = 10_000
+"""After so many different queries it is told what is resident."""
 
 
 class Hnswlib:
@@ -92,24 +97,38 @@ LIBRARIES = {
 
 
 class Kenning:
-    """Kenning's index on disk, searched by the process that built it."""
+    """Kenning's index on disk, searched with one thread by another process than the one that built it."""
 
     def __init__(self, bench, vectors, queries):
-        self.process = Process("Kenning", [bench.place.parent / "release" / "peer"], bench.threads)
+        program = [bench.place.parent / "release" / "peer"]
         self.folder = tempfile.mkdtemp(dir=bench.place)
         self.queries = bench.place / "queries.f32"
         queries.tofile(self.queries)
-        rows = bench.place / "indexed.f32"
-        vectors.tofile(rows)
-        self.built = self.process.ask("build", vectors=rows, dimension=vectors.shape[1], folder=self.folder)
+        self.rows = bench.place / "indexed.f32"
+        vectors.tofile(self.rows)
+        with Process("Kenning", program, bench.threads) as builder:
+            self.built = builder.ask("build", vectors=self.rows, dimension=vectors.shape[1], folder=self.folder)
         if not self.built["graph_kept"]:
             raise SystemExit("Kenning threw its graph away")
+        self.process = Process("Kenning", program, 1)
+        self.process.ask("open", folder=self.folder)
 
-    def ask(self, plan, limit):
-        answer = self.process.ask("search", queries=self.queries, limit=limit, plan=plan)
+    def ask(self, plan, limit, effort=None, queries=None):
+        answer = self.process.ask("search", queries=queries or self.queries, limit=limit, plan=plan, effort=effort)
         if answer["plan"] != plan:
             raise SystemExit(f"Kenning was asked for {plan} and did {answer['plan']}")
         return answer
+
+    def resident(self):
+        """Bytes of the mapped files that are in memory, by extension."""
+        found, kind = {}, None
+        for line in Path(f"/proc/{self.process.child.pid}/smaps").read_text().splitlines():
+            words = line.split()
+            if "-" in words[0]:
+                kind = words[-1].rsplit(".", 1)[-1] if self.folder in words[-1] else None
+            elif kind and words[0] == "Rss:":
+                found[kind] = found.get(kind, 0) + int(words[1]) * 1024
+        return found
 
     def close(self):
         self.process.close()
@@ -173,22 +192,59 @@ def build_all(bench, vectors):
     return engines, found
 
 
-def kenning_part(kenning, truth, count):
+def kenning_sweep(kenning, truth):
+    """The same of Kenning's graph."""
+    points = []
+    for effort in EFFORTS:
+        answer = kenning.ask("graph", NEAREST, effort)
+        rate = len(truth) / kenning.ask("graph", 0, effort)["seconds"]
+        recall = same_share(truth, np.array(answer["rows"]))
+        points.append({"effort": effort, "recall": recall, "rate": rate, "compared": answer["compared"] / len(truth)})
+        if recall >= ENOUGH and effort >= SURE:
+            break
+    enough = [point["effort"] for point in points if point["recall"] >= ENOUGH]
+    return points, (enough[0] if enough else None)
+
+
+def kenning_part(kenning, bench, vectors, truth):
     built = kenning.built
     sizes = built["bytes"]
+    some = bench.place / "asked.f32"
+    vectors[:ASKED].tofile(some)
+    kenning.ask("graph", 0, queries=some)
+    resident, count = kenning.resident(), len(vectors)
     own = {
         "build_seconds": built["graph_seconds"], "writing_seconds": built["writing_seconds"],
-        "bytes": sum(sizes.get(kind, 0) for kind in ("vec", "res", "hnsw")) / count,
+        "bytes": sum(sizes.get(kind, 0) for kind in FILES) / count,
+        "resident_bytes": sum(resident.get(kind, 0) for kind in FILES) / count,
         "walked_bytes": (sizes.get("vec", 0) + sizes.get("hnsw", 0)) / count,
+        "resident_queries": min(ASKED, count),
     }
-    for plan in ("graph", "exact"):
-        answer = kenning.ask(plan, NEAREST)
-        own[plan] = {
+    own["points"], own["effort"] = kenning_sweep(kenning, truth)
+    for name, plan, effort in kenning_ways(own):
+        answer = kenning.ask(plan, NEAREST, effort)
+        own[name] = {
             "recall": same_share(truth, np.array(answer["rows"])),
             "compared": answer["compared"] / len(truth),
             "rates": [], "whole_rates": [],
         }
     return own
+
+
+def kenning_ways(own):
+    """How Kenning is asked: at the least effort that is enough, as it chooses itself, and for every row."""
+    yield "graph", "graph", own["effort"] or EFFORTS[-1]
+    yield "default", "graph", None
+    yield "exact", "exact", None
+
+
+def kenning_rate(kenning, plan, limit, effort, count):
+    """Queries a second, over as long a time as the others have."""
+    seconds, rounds = 0, 0
+    while seconds < TURN:
+        seconds += kenning.ask(plan, limit, effort)["seconds"]
+        rounds += 1
+    return rounds * count / seconds
 
 
 def rounds_of(engines, found, kenning, own, queries, rounds):
@@ -199,11 +255,10 @@ def rounds_of(engines, found, kenning, own, queries, rounds):
             effort = found[name]["effort"] or EFFORTS[-1]
             _, rate = rate_of(engine, queries, effort)
             found[name].setdefault("rates", []).append(rate)
-        for plan in ("graph", "exact"):
+        for name, plan, effort in kenning_ways(own):
             time.sleep(PAUSE)
             for limit, rates in ((0, "rates"), (NEAREST, "whole_rates")):
-                answer = kenning.ask(plan, limit)
-                own[plan][rates].append(len(queries) / answer["seconds"])
+                own[name][rates].append(kenning_rate(kenning, plan, limit, effort, len(queries)))
 
 
 def measure(bench, workloads, rounds):
@@ -219,7 +274,7 @@ def measure(bench, workloads, rounds):
     for name, engine in engines.items():
         found[name]["points"], found[name]["effort"] = sweep(engine, queries, truth)
     kenning = Kenning(bench, vectors, queries)
-    own = kenning_part(kenning, truth, len(vectors))
+    own = kenning_part(kenning, bench, vectors, truth)
     rounds_of(engines, found, kenning, own, queries, rounds)
     kenning.close()
     return {

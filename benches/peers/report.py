@@ -8,6 +8,8 @@ from ann import EFFORTS, ENOUGH, KENNING, NEAREST
 from embed import CONTENDERS
 
 MIB = 1 << 20
+DEFAULT = 100
+"""The effort of a request that names none: `kenning::search::DEFAULT_EFFORT`."""
 WORKLOADS = {"passages": "passages", "sentences": "single sentences"}
 
 
@@ -102,11 +104,17 @@ def ann_part(ann, threads):
         rows.append([name, f"ef {reached['effort']}", f"{reached['recall']:.4f}{mark}", spread(own["rates"]),
                      f"{own['build_seconds']:.1f}", f"{own['bytes']:.0f}"])
     own = ann[KENNING]
-    for plan, label in (("graph", KENNING), ("exact", "Kenning exact")):
-        part = own[plan]
-        built = f"{own['build_seconds']:.1f} (+ {own['writing_seconds']:.1f} for the index)" if plan == "graph" else ""
-        size = f"{own['bytes']:.0f}, of which {own['walked_bytes']:.0f} are walked" if plan == "graph" else ""
-        rows.append([label, "its only one", f"{part['recall']:.4f}", spread(part["rates"]), built, size])
+    built = f"{own['build_seconds']:.1f} (+ {own['writing_seconds']:.1f} for the index)"
+    size = (f"{own['bytes']:.0f}, of which {own['walked_bytes']:.0f} are walked; "
+            f"{own['resident_bytes']:.0f} resident after {own['resident_queries']:,} queries")
+    mark = "" if own["effort"] else f" (never ≥ {ENOUGH})"
+    effort = f"effort {own['effort'] or EFFORTS[-1]}"
+    for way, label, effort, rest in (("graph", KENNING, effort, [built, size]),
+                                     ("default", KENNING, f"its default, {DEFAULT}", ["", ""]),
+                                     ("exact", "Kenning exact", "", ["", ""])):
+        part = own[way]
+        shown = f"{part['recall']:.4f}" + (mark if way == "graph" else "")
+        rows.append([label, effort, shown, spread(part["rates"]), *rest])
     head = [f"{ann['rows']:,} vectors of {ann['dimension']}", "effort", f"recall@{NEAREST}",
             "queries/s, one thread", f"build, {threads} threads, s", "bytes a vector"]
     return table(head, rows)
@@ -118,6 +126,8 @@ def grid_part(ann):
     for name, own in ann["libraries"].items():
         at = {point["effort"]: point for point in own["points"]}
         rows.append([name, *(f"{at[e]['recall']:.4f}, {at[e]['rate']:,.0f}" for e in efforts)])
+    at = {point["effort"]: point for point in ann[KENNING]["points"]}
+    rows.append([KENNING, *(f"{at[e]['recall']:.4f}, {at[e]['rate']:,.0f}" for e in efforts)])
     return table(["recall, queries/s (one turn)", *(f"ef {effort}" for effort in efforts)], rows)
 
 
@@ -187,7 +197,7 @@ def not_measured(results):
         "- other machines, other models, GPUs, more than one search thread;",
         "- sentence-transformers on PyTorch, OpenVINO, llama.cpp, TEI: only ONNX Runtime embeds here;",
         "- updates and deletions during search, filters, and indexes larger than memory;",
-        "- resident memory of vector search: bytes a vector are those of the index as it is stored.",
+        "- resident memory of the peers' searches: their bytes a vector are those of the index as it is written.",
     ]
     if missing:
         lines.insert(0, f"- {', '.join(missing)}: could not be installed;")
@@ -210,9 +220,9 @@ Kenning's own embeddings of overlapping passages of the same texts, equal ones l
 graphs have M 16 and ef_construction 200. A peer runs at the least ef of {efforts} that reaches recall {enough}, and
 answers all queries in one call into native code. Kenning is asked through the lowest public call, `Snapshot::search`:
 its time is the walk, exact scores of what was found and their ranking by document, without reading the ten stored
-documents, which the engine does for a caller (with it: {whole} queries/s). The engine has no setting of effort: it
-always looks for 200 documents, so that the same question finds the same whatever the limit; {compared:.0f} vectors
-were compared for each query."""
+documents, which the engine does for a caller (with it: {whole} queries/s). Its effort is chosen as the peers' ef is;
+{compared:.0f} vectors were compared for each query then. Where a request names none it is {default}: the first hits must
+be the same whatever the limit, and fusion takes its scale from so many."""
 
 
 def sections(results):
@@ -239,7 +249,8 @@ def sections(results):
         yield "## Vector search"
         yield ANN_TEXT.format(queries=ann["queries"], kind="questions" if ann["real"] else "sentences",
                               efforts=", ".join(map(str, EFFORTS)), enough=ENOUGH,
-                              whole=spread(graph["whole_rates"]), compared=graph["compared"])
+                              whole=spread(graph["whole_rates"]), compared=graph["compared"],
+                              default=DEFAULT)
         yield "![Queries a second over recall](figures/vectors.svg)"
         yield ann_part(ann, results["threads"])
         yield grid_part(ann)
@@ -259,8 +270,8 @@ def draw(results, folder):
         (folder / "latency.svg").write_text(figures.bars("One query at a time", "ms, less is better", waits))
     if "ann" in results:
         ann = results["ann"]
-        series = {KENNING: [(ann[KENNING]["graph"]["recall"], median(ann[KENNING]["graph"]["rates"]))]}
-        for name, own in ann["libraries"].items():
+        series = {}
+        for name, own in {KENNING: ann[KENNING], **ann["libraries"]}.items():
             series[name] = [(point["recall"], point["rate"]) for point in own["points"]]
         title = f"{ann['rows']:,} vectors, one thread"
         drawn = figures.curves(title, f"recall@{NEAREST}", "queries/s", series, ENOUGH)

@@ -67,6 +67,8 @@ fn options(min_rows: u32) -> GraphOptions {
 fn ask(snapshot: &Snapshot, seed: u64, vectors: Vectors, limit: usize) -> SearchResponse {
     let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
     request.vectors = vectors;
+    // Little, for these segments are small: otherwise a scan of them would be quicker.
+    request.effort = (vectors == Vectors::Auto).then_some(10);
     request.limit = limit;
     request.passages = 0;
     let vector = near(seed % 30, 500_000 + seed, DIMENSION);
@@ -164,12 +166,43 @@ fn the_first_hits_do_not_depend_on_the_limit() {
 }
 
 #[test]
+fn a_broader_walk_for_a_larger_limit_does_not_change_the_first_hits() {
+    let (_folder, index) = with_graph(5_000);
+    let snapshot = index.snapshot().unwrap();
+    let ask = |seed: u64, limit: usize, effort: Option<usize>| {
+        let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
+        (request.vectors, request.limit) = (Vectors::Graph, limit);
+        (request.effort, request.passages) = (effort, 0);
+        // Far from everything, so that a narrow walk misses much.
+        let vector = near(31 + seed, 900_000 + seed, DIMENSION);
+        snapshot.search(&request, Some(&vector)).unwrap()
+    };
+    let (mut least, mut most, mut missed) = (0, 0, 0);
+    for seed in 0..40 {
+        let few = ask(seed, 10, Some(10));
+        let broad = ids(&ask(seed, 10, Some(400)));
+        missed += broad.iter().filter(|id| !ids(&few).contains(id)).count();
+        for limit in [11, 40, 300] {
+            let many = ask(seed, limit, Some(10));
+            assert_eq!(many.hits.len(), limit);
+            assert_eq!(ids(&many)[..10], ids(&few));
+            assert!(many.hits.is_sorted_by(|a, b| a.score >= b.score));
+        }
+        least += few.plan.rows_compared;
+        most += ask(seed, 10, None).plan.rows_compared;
+    }
+    // Otherwise there would have been nothing to leave out.
+    assert!(missed > 0);
+    assert!(2 * least < most, "{least} {most}");
+}
+
+#[test]
 fn the_planner_chooses_by_filter_and_by_segment() {
     let (_folder, index) = with_graph(2_000);
     let snapshot = index.snapshot().unwrap();
     let plan = |filter: &str, vectors| {
         let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
-        request.vectors = vectors;
+        (request.vectors, request.effort) = (vectors, Some(10));
         let request = request.with_filter(Filter::parse(filter).unwrap());
         let vector = near(3, 77, DIMENSION);
         let response = snapshot.search(&request, Some(&vector)).unwrap();
@@ -177,6 +210,9 @@ fn the_planner_chooses_by_filter_and_by_segment() {
         response.plan
     };
     assert_eq!(plan("tenth < 5", Vectors::Auto).vectors, "graph");
+    // 600 rows of 2,000, fewer than a walk is worth; and then too few by far.
+    assert_eq!(plan("tenth < 3", Vectors::Auto).vectors, "exact");
+    assert_eq!(plan("tenth < 3", Vectors::Graph).vectors, "graph");
     let narrow = plan("tenth = 3 AND path < \"d00700\"", Vectors::Auto);
     assert_eq!((narrow.vectors, narrow.rows_compared), ("exact", 70));
     let asked = plan("tenth = 3 AND path < \"d00700\"", Vectors::Graph);

@@ -45,17 +45,21 @@ enum Command {
     Single { texts: PathBuf },
     /// Tell the most memory that was ever resident.
     Peak,
-    /// Build an index in `folder` that holds the vectors, in one segment with a graph.
+    /// Build an index in `folder`, to be opened, that holds the vectors, in one segment with a graph.
     Build {
         vectors: PathBuf,
         dimension: usize,
         folder: PathBuf,
     },
+    /// Open the index in `folder`.
+    Open { folder: PathBuf },
     /// Search the index for the nearest of each query.
     Search {
         queries: PathBuf,
         limit: usize,
         plan: SearchPlan,
+        /// Kenning's own choice where it is left out.
+        effort: Option<usize>,
     },
 }
 
@@ -104,11 +108,16 @@ impl State {
                 dimension,
                 folder,
             } => self.build(&vectors, dimension, &folder),
+            Command::Open { folder } => {
+                self.snapshot = Some(Index::open(&folder)?.snapshot()?);
+                Ok(json!({}))
+            }
             Command::Search {
                 queries,
                 limit,
                 plan,
-            } => self.search(&queries, limit, plan),
+                effort,
+            } => self.search(&queries, limit, plan, effort),
         }
     }
 
@@ -164,7 +173,7 @@ impl State {
         Ok(json!({ "milliseconds": milliseconds, "tokens": tokens }))
     }
 
-    fn build(&mut self, vectors: &Path, dimension: usize, folder: &Path) -> Result<Value> {
+    fn build(&self, vectors: &Path, dimension: usize, folder: &Path) -> Result<Value> {
         let vectors = read_vectors(vectors, dimension)?;
         let begun = Instant::now();
         let index = Index::create(folder, &spec(dimension))?;
@@ -183,7 +192,6 @@ impl State {
                 format!("one graph was expected, there are {}", report.graphs.len()).into(),
             );
         };
-        self.snapshot = Some(index.snapshot()?);
         Ok(json!({
             "writing_seconds": writing_seconds,
             "graph_seconds": graph.took.as_secs_f64(),
@@ -192,13 +200,20 @@ impl State {
         }))
     }
 
-    fn search(&self, queries: &Path, limit: usize, plan: SearchPlan) -> Result<Value> {
-        let snapshot = self.snapshot.as_ref().ok_or("no index was built")?;
+    fn search(
+        &self,
+        queries: &Path,
+        limit: usize,
+        plan: SearchPlan,
+        effort: Option<usize>,
+    ) -> Result<Value> {
+        let snapshot = self.snapshot.as_ref().ok_or("no index is open")?;
         let dimension = snapshot.spec().encoder.dimension;
         let queries = read_vectors(queries, dimension)?;
         let mut request = SearchRequest::new("").with_mode(Mode::Semantic);
         request.limit = limit;
         request.passages = 0;
+        request.effort = effort;
         request.vectors = match plan {
             SearchPlan::Exact => Vectors::Exact,
             SearchPlan::Graph => Vectors::Graph,

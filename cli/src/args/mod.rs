@@ -275,6 +275,9 @@ pub struct HowArgs {
     /// How vectors are searched
     #[arg(long, value_enum, default_value_t = VectorsArg::Auto)]
     pub vectors: VectorsArg,
+    /// How many documents each graph is asked for at least; more find what fewer miss [default: 100]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub effort: Option<usize>,
     /// How both rankings become one
     #[arg(long, value_enum, default_value_t = FusionArg::Standard)]
     pub fusion: FusionArg,

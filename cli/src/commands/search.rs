@@ -76,6 +76,7 @@ pub fn request(how: &HowArgs) -> Result<SearchRequest> {
         VectorsArg::Exact => Vectors::Exact,
         VectorsArg::Graph => Vectors::Graph,
     };
+    request.effort = how.effort;
     request.fusion = how.fusion.into();
     request.min_score = how.min_score;
     request.explain = how.explain;

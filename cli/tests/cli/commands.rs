@@ -171,6 +171,7 @@ fn numbers_that_make_no_sense_are_wrong_usage() {
     for arguments in [
         &["search", "-n", "0", "ants"][..],
         &["search", "--passages", "0", "ants"],
+        &["search", "--effort", "0", "ants"],
         &["search", "--min-score", "nan", "ants"],
         &["search", "--min-score", "inf", "ants"],
         &["similar", "-n", "none", "a.md"],
@@ -179,8 +180,10 @@ fn numbers_that_make_no_sense_are_wrong_usage() {
         assert_eq!(done.code, 2, "{done:?}");
         assert!(done.talk.contains("expected"), "{done:?}");
     }
-    let done = bench.run(&["search", "--min-score", "-5", "ants"]);
-    assert_eq!(done.code, 0, "{done:?}");
+    for arguments in [["--min-score", "-5"], ["--effort", "20"]] {
+        let done = bench.run(&["search", arguments[0], arguments[1], "ants"]);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tantivy::directory::{Directory, TerminatingWrite};
 use crate::Result;
 use crate::vector::column::ColumnError;
 use crate::vector::graph::build::{self, Built};
-use crate::vector::graph::{Graph, audit, file};
+use crate::vector::graph::{Graph, MOST_ROWS, audit, file};
 use crate::vector::plugin::GRAPH;
 
 use super::snapshot::Segment;
@@ -162,7 +162,10 @@ impl IndexWriter {
     ) -> Result<GraphReport> {
         let mut report = GraphReport::default();
         let mut done = HashSet::new();
-        let large = |s: &Segment| s.reader.num_docs() >= options.min_rows.max(1);
+        let large = |s: &Segment| {
+            let enough = s.reader.num_docs() >= options.min_rows.max(1);
+            enough && s.reader.max_doc() <= MOST_ROWS
+        };
         loop {
             let snapshot = self.index.snapshot()?;
             let mut segments = snapshot.segments().iter();

@@ -61,6 +61,11 @@ impl Eligible {
         })
     }
 
+    /// Whether every document may be found.
+    pub fn is_everything(&self) -> bool {
+        self.segments.is_none()
+    }
+
     /// Whether a document of a segment may be found.
     #[inline(always)]
     pub fn allows(&self, segment: usize, document: u32) -> bool {

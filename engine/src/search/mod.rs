@@ -26,14 +26,15 @@ use crate::keyword::{postings, query};
 
 use eligible::Eligible;
 use rank::Ranking;
-use semantic::SemanticScores;
+use semantic::{Breadth, SemanticScores};
 
 pub use crate::keyword::bm25::{TermScore, Words};
 pub use error::QueryError;
 pub use filter::{Fact, Filter, Operator};
 pub use fusion::{Fusion, Legs, Share};
 pub use request::{
-    Explanation, Mode, Part, Passage, Plan, SearchHit, SearchRequest, SearchResponse, Vectors,
+    DEFAULT_EFFORT, Explanation, Mode, Part, Passage, Plan, SearchHit, SearchRequest,
+    SearchResponse, Vectors,
 };
 
 /// Whether anything is relevant is told by so many documents, so that the limit does not decide it.
@@ -153,8 +154,19 @@ impl Snapshot {
         if !length.is_finite() || (length != 0.0 && (length - 1.0).abs() > 1e-3) {
             return Err(QueryError::Length { found: length }.into());
         }
-        let vectors = request.vectors;
-        let scores = SemanticScores::compute(self, vector, eligible, vectors, count);
+        let asked = request.effort.unwrap_or(DEFAULT_EFFORT).max(1);
+        // Fusion takes its scale from the first documents of each leg; alone, a leg shows its first.
+        let (effort, firm) = match request.mode {
+            Mode::Hybrid => (asked.max(DEFAULT_EFFORT), DEFAULT_EFFORT),
+            _ => (asked.max(BELIEVED), BELIEVED),
+        };
+        let breadth = Breadth {
+            vectors: request.vectors,
+            effort,
+            count,
+            firm,
+        };
+        let scores = SemanticScores::compute(self, vector, eligible, breadth);
         Ok(Some(scores))
     }
 }

@@ -8,8 +8,9 @@ use super::eligible::Eligible;
 use super::fusion::{Fusion, Legs, Share};
 use super::semantic::{Scored, SemanticScores};
 
-/// Each leg nominates so many documents. It is fixed, so that the first ten are the same for any
-/// limit; a request for more documents than this nominates as many as it asks for.
+/// Where two legs are fused, each nominates so many documents. It is fixed, so that the first ten are the
+/// same for any limit; a request for more documents than this nominates as many as it asks for. A single leg
+/// nominates what is asked for: it is in order already.
 const DEPTH: usize = 1_000;
 
 /// Cosine plus share of the words, and cosine alone, below which nothing is believed relevant. Measured
@@ -41,7 +42,10 @@ pub struct Ranked {
 impl Ranking<'_> {
     /// The best `count` documents, best first; equal scores by id.
     pub fn ranked(&self, count: usize) -> Result<Vec<Ranked>> {
-        let depth = DEPTH.max(count);
+        let depth = match (self.semantic, self.keyword) {
+            (Some(_), Some(_)) => DEPTH.max(count),
+            _ => count,
+        };
         let (addresses, legs): (Vec<_>, Vec<_>) = self.candidates(depth)?.into_iter().unzip();
         let shares = self.shares(&legs);
         let mut ranked: Vec<Ranked> = addresses

@@ -36,6 +36,9 @@ pub enum Vectors {
     Graph,
 }
 
+/// The effort of a request that names none: as many documents as hybrid search takes the scale of each leg from.
+pub const DEFAULT_EFFORT: usize = 100;
+
 /// A question to a snapshot.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
@@ -53,6 +56,10 @@ pub struct SearchRequest {
     pub filter: Option<Filter>,
     /// How vectors are searched.
     pub vectors: Vectors,
+    /// How many documents each graph is asked for at least, which decides how broadly it is walked: more find
+    /// what fewer miss, and take longer. It is what hnswlib calls `ef` and Faiss `efSearch`.
+    /// [`DEFAULT_EFFORT`] where it is left out; hybrid search asks for no fewer than that. Scans know no effort.
+    pub effort: Option<usize>,
     /// How the legs are fused.
     pub fusion: Fusion,
     /// Hits below this score are left out.
@@ -72,6 +79,7 @@ impl SearchRequest {
             passages: 1,
             filter: None,
             vectors: Vectors::default(),
+            effort: None,
             fusion: Fusion::default(),
             min_score: None,
             explain: false,

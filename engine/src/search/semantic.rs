@@ -1,34 +1,46 @@
 //! The semantic leg: the documents whose best passage is closest to the query.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use crate::index::graphs::SegmentGraph;
 use crate::index::snapshot::{DocumentAddress, Segment, Snapshot};
 use crate::vector::graph::search;
+use crate::vector::kernels::{self, Kernels};
 use crate::vector::quantise::Query;
 use crate::vector::scan::{self, ABSENT};
 
 use super::eligible::Eligible;
 use super::request::Vectors;
 
-/// A graph is asked for so many documents a segment, or for as many as will be shown where those are more:
-/// up to this limit the same query finds the same. Fusion takes its scale from the first 100 of each leg.
-const GRAPH_DEPTH: usize = 200;
-/// Rows beyond the documents wanted, for the first walk.
-const BREADTH: f32 = 1.2;
 /// A walk that finds too few documents is repeated, so many times as broad.
 const BROADER: usize = 4;
-/// A walk costs about as much as a scan of so many times its breadth: beyond that, segments are scanned.
+/// A walk costs about as much as a scan of so many times its breadth, with a filter and without: where no more
+/// rows are allowed, they are scanned. `engine/docs/design.md` tells how this was measured.
 const WORTH: usize = 64;
 /// The same where the graph was asked for: as far as a walk makes sense at all.
 const WORTH_IF_ASKED: usize = 4;
-/// Where fewer than one in so many rows are allowed, only those are scanned.
+/// Where fewer than one in so many rows are allowed, they are scanned: a walk keeps 16 times its breadth at
+/// most, and would have to be repeated.
 const NARROW: u64 = 10;
+
+/// How much of the vectors is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Breadth {
+    pub vectors: Vectors,
+    /// Each graph is asked for so many documents, whatever will be shown.
+    pub effort: usize,
+    /// So many will be shown.
+    pub count: usize,
+    /// The first so many must not depend on `count`.
+    pub firm: usize,
+}
 
 /// Cosines of a query with the rows of a snapshot.
 pub struct SemanticScores {
     query: Query,
+    kernels: Kernels,
+    /// The score of the last document that must stay where it is, if there was a broader walk.
+    border: Option<f32>,
     /// For each segment, what was found in it.
     segments: Vec<Compared>,
     /// Rows compared so far.
@@ -39,8 +51,12 @@ pub struct SemanticScores {
 enum Compared {
     /// Rough scores of all rows.
     Scanned(Vec<f32>),
-    /// Rough scores of the rows that the graph led to, best first.
-    Walked(Vec<(f32, u32)>),
+    /// Rough scores of the documents that the graph led to.
+    Walked {
+        found: Vec<(u32, f32)>,
+        /// Where more are wanted than the graph is asked for by itself: what it leads to then.
+        further: Vec<(u32, f32)>,
+    },
 }
 
 /// A document with the cosine of its best row.
@@ -52,37 +68,48 @@ pub struct Scored {
 
 impl SemanticScores {
     /// Compares `vector`, of unit length, with the rows of allowed documents: in each segment with all of
-    /// them, or with those that the graph leads to. `count` documents will be shown.
+    /// them, or with those that the graph leads to.
     pub fn compute(
         snapshot: &Snapshot,
         vector: &[f32],
         eligible: &Eligible,
-        vectors: Vectors,
-        count: usize,
+        breadth: Breadth,
     ) -> Self {
         let query = Query::new(vector);
-        let mut rows_compared = 0;
-        let segments = snapshot.segments().iter().enumerate();
-        let segments = segments.map(|(place, segment)| {
-            let search = SegmentSearch {
-                query: &query,
-                place,
-                segment,
-                eligible,
-            };
-            let walked = search.walk(vectors, GRAPH_DEPTH.max(count), &mut rows_compared);
-            walked.unwrap_or_else(|| search.scan(&mut rows_compared))
-        });
-        SemanticScores {
+        let search = |place: usize| SegmentSearch {
+            query: &query,
+            place,
+            segment: &snapshot.segments()[place],
+            eligible,
+            vectors: breadth.vectors,
+        };
+        let mut compared = 0;
+        let places = 0..snapshot.segments().len();
+        let segments = places.map(|place| search(place).compare(breadth.effort, &mut compared));
+        let mut scores = SemanticScores {
             segments: segments.collect(),
-            query,
-            rows_compared,
+            query: query.clone(),
+            kernels: kernels::best(),
+            border: None,
+            rows_compared: 0,
+        };
+        if breadth.count > breadth.effort {
+            scores.border = scores.border(snapshot, breadth.firm);
         }
+        if let Some(border) = scores.border {
+            for (place, segment) in scores.segments.iter_mut().enumerate() {
+                if let Compared::Walked { further, .. } = segment {
+                    *further = search(place).further(breadth.count, border, &mut compared);
+                }
+            }
+        }
+        scores.rows_compared = compared;
+        scores
     }
 
     /// How the segments were searched: "exact", "graph", or "exact+graph" where they differ.
     pub fn plan(&self) -> &'static str {
-        let walked = |segment: &Compared| matches!(segment, Compared::Walked(_));
+        let walked = |segment: &Compared| matches!(segment, Compared::Walked { .. });
         match self.segments.iter().filter(|s| walked(s)).count() {
             0 => "exact",
             count if count == self.segments.len() => "graph",
@@ -94,32 +121,54 @@ impl SemanticScores {
     /// rough scores cannot tell, in no order, with exact scores. Where a segment was scanned none of the
     /// best is missing.
     pub fn best(&self, snapshot: &Snapshot, depth: usize) -> Vec<Scored> {
-        let mut found: Vec<Scored> = Vec::new();
-        let mut slack = 0f32;
+        let mut found = self.nearest(snapshot, depth, |found, _| found);
+        if let Some(border) = self.border {
+            // What a broader walk finds above the border is left out: it would change the first hits.
+            found.retain(|scored| scored.score >= border);
+            let mut further = self.nearest(snapshot, usize::MAX, |_, further| further);
+            further.retain(|scored| scored.score < border);
+            found.append(&mut further);
+        }
+        found
+    }
+
+    /// The score of the last of the `firm` best; `None` if there are not so many documents.
+    fn border(&self, snapshot: &Snapshot, firm: usize) -> Option<f32> {
+        let mut found = self.nearest(snapshot, firm, |found, _| found);
+        if firm == 0 || found.len() < firm {
+            return None;
+        }
+        let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
+        Some(found.select_nth_unstable_by(firm - 1, by_score).1.score)
+    }
+
+    /// The best of the scanned segments and of one of the two findings of the others.
+    fn nearest<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        depth: usize,
+        of_walk: impl Fn(&'a [(u32, f32)], &'a [(u32, f32)]) -> &'a [(u32, f32)],
+    ) -> Vec<Scored> {
+        let segments = snapshot.segments().iter();
+        let bounds = segments.map(|segment| segment.column.error_bound(&self.query));
+        let mut best = Best {
+            depth,
+            slack: 2.0 * bounds.fold(0.0, f32::max),
+            floor: ABSENT,
+            found: Vec::new(),
+        };
         for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
-            slack = slack.max(2.0 * segment.column.error_bound(&self.query));
-            let scored = |(document, score)| {
-                let address = DocumentAddress {
-                    segment: place,
-                    document,
-                };
-                Scored { address, score }
-            };
             match &self.segments[place as usize] {
-                Compared::Scanned(rough) => {
-                    found.extend(best_of_scan(segment, rough).map(scored));
-                }
-                Compared::Walked(rows) => {
-                    found.extend(best_of_walk(segment, rows).map(scored));
+                Compared::Scanned(rough) => best.add_scanned(place, segment, rough),
+                Compared::Walked { found, further } => {
+                    for &(document, score) in of_walk(found, further) {
+                        best.add(place, document, score);
+                    }
                 }
             }
         }
-        if found.len() > depth && depth > 0 {
-            let (_, last, _) =
-                found.select_nth_unstable_by(depth - 1, |a, b| b.score.total_cmp(&a.score));
-            let floor = last.score - slack;
-            found.retain(|scored| scored.score >= floor);
-        }
+        best.cut();
+        let mut found = best.found;
         for scored in &mut found {
             let segment = &snapshot.segments()[scored.address.segment as usize];
             scored.score = self.document(segment, scored.address).unwrap_or(ABSENT);
@@ -129,19 +178,24 @@ impl SemanticScores {
 
     /// The exact cosine of a document's best row; `None` if it has no vector.
     pub fn document(&self, segment: &Segment, address: DocumentAddress) -> Option<f32> {
+        let rows = segment.documents.rows(address.document);
+        let exact = |row| segment.column.exact(&self.query, &self.kernels, row);
+        if rows.len() == 1 {
+            return (segment.column.scale(rows.start) > 0.0).then(|| exact(rows.start));
+        }
         let rough = self.rough_rows(segment, address);
         let best = rough.iter().copied().fold(ABSENT, f32::max);
         let floor = best - 2.0 * segment.column.error_bound(&self.query);
-        let rows = segment.documents.rows(address.document).zip(rough.iter());
-        rows.filter(|(_, rough)| **rough != ABSENT && **rough >= floor)
-            .map(|(row, _)| segment.column.exact(&self.query, row))
+        rows.zip(rough.iter())
+            .filter(|(_, rough)| **rough != ABSENT && **rough >= floor)
+            .map(|(row, _)| exact(row))
             .max_by(f32::total_cmp)
     }
 
     /// The exact cosines of a document's rows, in order; 0 for a row without a vector.
     pub fn rows(&self, segment: &Segment, address: DocumentAddress) -> Vec<f32> {
         let rows = segment.documents.rows(address.document);
-        rows.map(|row| segment.column.exact(&self.query, row))
+        rows.map(|row| segment.column.exact(&self.query, &self.kernels, row))
             .collect()
     }
 
@@ -151,15 +205,75 @@ impl SemanticScores {
             Compared::Scanned(rough) => {
                 Cow::Borrowed(&rough[rows.start as usize..rows.end as usize])
             }
-            Compared::Walked(_) => {
-                let dot = crate::vector::kernels::dot();
+            Compared::Walked { .. } => {
                 let score = |row| match segment.column.scale(row) {
                     0.0 => ABSENT,
-                    _ => segment.column.approximate(&self.query, dot, row),
+                    _ => segment.column.approximate(&self.query, &self.kernels, row),
                 };
                 Cow::Owned(rows.map(score).collect())
             }
         }
+    }
+}
+
+/// The best documents so far, by rough scores: `depth` of them and those that may be as good.
+struct Best {
+    depth: usize,
+    /// How far rough scores of two documents may differ and their order be the other one.
+    slack: f32,
+    /// Below this nothing is among the best.
+    floor: f32,
+    found: Vec<Scored>,
+}
+
+impl Best {
+    fn add(&mut self, segment: u32, document: u32, score: f32) {
+        if score < self.floor || score == ABSENT {
+            return;
+        }
+        let address = DocumentAddress { segment, document };
+        self.found.push(Scored { address, score });
+        // Rarely, and the oftener the fewer are wanted.
+        if self.found.len() / 2 > self.depth.max(32) {
+            self.cut();
+        }
+    }
+
+    /// Adds the documents of a scanned segment with the score of their best row.
+    fn add_scanned(&mut self, place: u32, segment: &Segment, rough: &[f32]) {
+        const BLOCK: usize = 64;
+        let (mut document, mut score) = (0, ABSENT);
+        for (first, scores) in (0u32..).step_by(BLOCK).zip(rough.chunks(BLOCK)) {
+            // Most blocks hold nothing of interest.
+            let floor = self.floor.max(f32::MIN);
+            if !scores
+                .iter()
+                .fold(false, |any, score| any | (*score >= floor))
+            {
+                continue;
+            }
+            for (row, &row_score) in (first..).zip(scores).filter(|(_, score)| **score >= floor) {
+                let Some(next) = segment.documents.of_row(row) else {
+                    continue;
+                };
+                if next != document {
+                    self.add(place, document, score);
+                    (document, score) = (next, ABSENT);
+                }
+                score = score.max(row_score);
+            }
+        }
+        self.add(place, document, score);
+    }
+
+    fn cut(&mut self) {
+        if self.found.len() <= self.depth || self.depth == 0 {
+            return;
+        }
+        let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
+        let (_, last, _) = self.found.select_nth_unstable_by(self.depth - 1, by_score);
+        self.floor = last.score - self.slack;
+        self.found.retain(|scored| scored.score >= self.floor);
     }
 }
 
@@ -169,6 +283,7 @@ struct SegmentSearch<'a> {
     place: usize,
     segment: &'a Segment,
     eligible: &'a Eligible,
+    vectors: Vectors,
 }
 
 impl SegmentSearch<'_> {
@@ -177,66 +292,86 @@ impl SegmentSearch<'_> {
         document.is_some_and(|document| self.eligible.allows(self.place, document))
     }
 
-    fn scan(&self, rows_compared: &mut u64) -> Compared {
-        let scores = scan::approximate(&self.segment.column, self.query, &|row| self.allows(row));
-        *rows_compared += scores.iter().filter(|score| **score != ABSENT).count() as u64;
-        Compared::Scanned(scores)
+    fn compare(&self, effort: usize, rows_compared: &mut u64) -> Compared {
+        match self.walk(effort, f32::INFINITY, rows_compared) {
+            Some(found) => Compared::Walked {
+                found,
+                further: Vec::new(),
+            },
+            None => Compared::Scanned(self.scan(rows_compared)),
+        }
     }
 
-    /// Asks the graph for `depth` documents. `None` where a scan must do: there is no graph, the filter
-    /// leaves little to scan, or so many rows are of the same documents that a scan is quicker.
-    fn walk(&self, vectors: Vectors, depth: usize, rows_compared: &mut u64) -> Option<Compared> {
+    /// `count` documents that score less than `border`, or all there are, and what is found besides.
+    fn further(&self, count: usize, border: f32, rows_compared: &mut u64) -> Vec<(u32, f32)> {
+        let below = border - self.segment.column.error_bound(self.query);
+        let walked = self.walk(count, below, rows_compared);
+        walked.unwrap_or_else(|| {
+            let rough = (0u32..).zip(self.scan(rows_compared));
+            self.documents(rough.map(|(row, score)| (score, row)))
+        })
+    }
+
+    fn scan(&self, rows_compared: &mut u64) -> Vec<f32> {
+        let column = &self.segment.column;
+        let scores = match self.allows_all() {
+            true => scan::approximate(column, self.query, &|_| true),
+            false => scan::approximate(column, self.query, &|row| self.allows(row)),
+        };
+        let compared = scores.iter().filter(|score| **score != ABSENT);
+        *rows_compared += compared.count() as u64;
+        scores
+    }
+
+    /// Whether every row may be found.
+    fn allows_all(&self) -> bool {
+        self.eligible.is_everything() && !self.segment.reader.has_deletes()
+    }
+
+    /// Asks the graph for `depth` documents that score less than `below`. `None` where a scan must do: there
+    /// is no graph, the filter leaves little to scan, or so many rows are of the same documents that a scan
+    /// is quicker.
+    fn walk(&self, depth: usize, below: f32, rows_compared: &mut u64) -> Option<Vec<(u32, f32)>> {
         let SegmentGraph::Sound(graph) = &self.segment.graph else {
             return None;
         };
         let rows = self.segment.column.rows() as usize;
         let (documents, allowed) = self.eligible.count_in(self.place, self.segment);
-        let worth = match vectors {
-            Vectors::Exact => return None,
-            Vectors::Auto if allowed * NARROW < rows as u64 => return None,
-            Vectors::Auto => WORTH,
-            Vectors::Graph => WORTH_IF_ASKED,
-        };
         let wanted = depth.min(documents);
-        let mut breadth = (depth as f32 * BREADTH) as usize;
-        loop {
-            let accept = |row| self.allows(row);
-            let column = &self.segment.column;
-            let found = search::walk(graph, column, self.query, breadth, &accept);
+        let mut breadth = depth.min(rows);
+        let is_worth = |breadth: usize| match self.vectors {
+            Vectors::Exact => false,
+            Vectors::Auto => {
+                let enough = breadth.saturating_mul(WORTH) as u64 <= allowed;
+                enough && allowed * NARROW >= rows as u64
+            }
+            Vectors::Graph => {
+                breadth == depth.min(rows) || breadth.saturating_mul(WORTH_IF_ASKED) <= rows
+            }
+        };
+        while is_worth(breadth) {
+            let (column, query) = (&self.segment.column, self.query);
+            let found = match self.allows_all() {
+                true => search::walk(graph, column, query, breadth, &|_| true),
+                false => search::walk(graph, column, query, breadth, &|row| self.allows(row)),
+            };
             *rows_compared += found.compared;
-            if best_of_walk(self.segment, &found.rows).count() >= wanted {
-                return Some(Compared::Walked(found.rows));
+            let found = self.documents(found.rows.into_iter());
+            if found.iter().filter(|(_, score)| *score < below).count() >= wanted {
+                return Some(found);
             }
             breadth *= BROADER;
-            if breadth * worth > rows {
-                return None;
-            }
         }
+        None
     }
-}
 
-/// The documents of a scanned segment with the score of their best row.
-fn best_of_scan<'a>(
-    segment: &'a Segment,
-    rough: &'a [f32],
-) -> impl Iterator<Item = (u32, f32)> + 'a {
-    let documents = 0..segment.documents.len() as u32;
-    documents.filter_map(|document| {
-        let rows = segment.documents.rows(document);
-        let rows = &rough[rows.start as usize..rows.end as usize];
-        let score = rows.iter().copied().fold(ABSENT, f32::max);
-        (score != ABSENT).then_some((document, score))
-    })
-}
-
-/// The same for a segment that was walked through, best first.
-fn best_of_walk<'a>(
-    segment: &'a Segment,
-    rows: &'a [(f32, u32)],
-) -> impl Iterator<Item = (u32, f32)> + 'a {
-    let mut seen = HashSet::new();
-    rows.iter().filter_map(move |&(score, row)| {
-        let document = segment.documents.of_row(row)?;
-        seen.insert(document).then_some((document, score))
-    })
+    /// The documents of some rows with the score of their best.
+    fn documents(&self, rows: impl Iterator<Item = (f32, u32)>) -> Vec<(u32, f32)> {
+        let rows = rows.filter(|(score, _)| *score != ABSENT);
+        let of_row = |(score, row)| Some((self.segment.documents.of_row(row)?, score));
+        let mut found: Vec<(u32, f32)> = rows.filter_map(of_row).collect();
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        found.dedup_by_key(|(document, _)| *document);
+        found
+    }
 }

@@ -9,6 +9,9 @@ use super::quantise::Query;
 /// Rows a task scans: small enough to spread over cores, large enough to be worth a task.
 const TASK_ROWS: usize = 16 * 1024;
 
+/// Rows whose products are computed in one go.
+const BLOCK: usize = 64;
+
 /// The score of a row that must not be found: it has no vector, or it is not allowed.
 pub const ABSENT: f32 = f32::NEG_INFINITY;
 
@@ -20,13 +23,22 @@ pub fn approximate(
     query: &Query,
     allowed: &(impl Fn(u32) -> bool + Sync),
 ) -> Vec<f32> {
-    let dot = kernels::dot();
+    let kernels = kernels::best();
     let mut scores = vec![ABSENT; column.rows() as usize];
     let score = |(task, scores): (usize, &mut [f32])| {
+        let (mut rows, mut sums) = (Vec::with_capacity(BLOCK), [0; BLOCK]);
         let first = (task * TASK_ROWS) as u32;
-        for (row, score) in (first..).zip(scores) {
-            if column.scale(row) > 0.0 && allowed(row) {
-                *score = column.approximate(query, dot, row);
+        for (first, scores) in (first..).step_by(BLOCK).zip(scores.chunks_mut(BLOCK)) {
+            let all = first..first + scores.len() as u32;
+            rows.clear();
+            rows.extend(all.filter(|&row| column.scale(row) > 0.0 && allowed(row)));
+            let sums = &mut sums[..rows.len()];
+            match rows.len() == scores.len() {
+                true => column.products_from(query, &kernels, first, sums),
+                false => column.products(query, &kernels, &rows, sums),
+            }
+            for (&row, &sum) in rows.iter().zip(&*sums) {
+                scores[(row - first) as usize] = column.rough(query, sum, row);
             }
         }
     };

@@ -24,6 +24,7 @@ use std::io::{self, Write};
 
 use tantivy::directory::OwnedBytes;
 
+use super::kernels::{self, Kernels};
 use super::quantise::{self, BIAS, Query, stride};
 
 /// The file of the high plane.
@@ -215,29 +216,38 @@ impl Column {
         self.residual + (1.0 + self.residual) * query.error + 1e-5
     }
 
-    /// The cosine read from the high plane alone; `dot` is a kernel.
+    /// The cosine read from the high plane alone.
+    pub fn approximate(&self, query: &Query, kernels: &Kernels, row: u32) -> f32 {
+        self.rough(query, (kernels.dot)(self.codes(row), &query.codes), row)
+    }
+
+    /// For each of `rows` the sum of products with the query that [`Self::rough`] makes a cosine of.
+    pub fn products(&self, query: &Query, kernels: &Kernels, rows: &[u32], sums: &mut [i32]) {
+        (kernels.gather)(&self.codes, rows, &query.codes, sums);
+    }
+
+    /// The same for the rows from `first` on, as many as there are `sums`.
+    pub fn products_from(&self, query: &Query, kernels: &Kernels, first: u32, sums: &mut [i32]) {
+        let begin = first as usize * self.stride;
+        let rows = &self.codes[begin..begin + sums.len() * self.stride];
+        (kernels.sweep)(rows, &query.codes, sums);
+    }
+
+    /// The cosine of a row that its sum of products stands for.
     #[inline(always)]
-    pub fn approximate(&self, query: &Query, dot: super::kernels::Dot, row: u32) -> f32 {
-        let sum = dot(self.codes(row), &query.codes) - BIAS * query.sum;
-        sum as f32 * (256.0 * self.scale(row) * query.scale)
+    pub fn rough(&self, query: &Query, sum: i32, row: u32) -> f32 {
+        (sum - BIAS * query.sum) as f32 * (256.0 * self.scale(row) * query.scale)
+    }
+
+    /// Fetches what [`Self::products`] and [`Self::rough`] will read of a row.
+    #[inline(always)]
+    pub fn prefetch(&self, row: u32) {
+        kernels::prefetch(&self.scales[row as usize * 4..row as usize * 4 + 4]);
     }
 
     /// The cosine of a row of unit length with the query, from both planes; 0 without a vector.
-    pub fn exact(&self, query: &Query, row: u32) -> f32 {
-        let (high, low) = (self.codes(row), self.low(row));
-        // Sums of 16 lanes in a fixed order: quick on every machine and the same on every one.
-        let mut lanes = [0f32; 16];
-        let parts = query
-            .exact
-            .chunks(16)
-            .zip(high.chunks(16))
-            .zip(low.chunks(16));
-        for ((query, high), low) in parts {
-            for (((lane, q), h), l) in lanes.iter_mut().zip(query).zip(high).zip(low) {
-                *lane += q * (256 * (i32::from(*h) - BIAS) + i32::from(*l)) as f32;
-            }
-        }
-        lanes.iter().sum::<f32>() * self.scale(row)
+    pub fn exact(&self, query: &Query, kernels: &Kernels, row: u32) -> f32 {
+        (kernels.exact)(&query.exact, self.codes(row), self.low(row)) * self.scale(row)
     }
 
     /// The vector of a row, or `None` where it has none.

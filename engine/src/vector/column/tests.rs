@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::vector::{kernels, quantise::tests::unit};
+use crate::vector::kernels::{self, PORTABLE};
+use crate::vector::quantise::tests::unit;
 
 fn column(vectors: &[Vec<f32>], dimension: usize) -> Column {
     let (codes, residuals) = files(vectors, dimension);
@@ -27,6 +28,7 @@ fn files(vectors: &[Vec<f32>], dimension: usize) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn scores_are_exact_and_the_bound_holds() {
+    let kernels = kernels::best();
     for dimension in [3, 32, 64, 100, 384] {
         let vectors: Vec<_> = (0..60).map(|seed| unit(seed, dimension)).collect();
         let column = column(&vectors, dimension);
@@ -35,13 +37,13 @@ fn scores_are_exact_and_the_bound_holds() {
             let query = Query::new(&vector);
             for (row, other) in vectors.iter().enumerate() {
                 let cosine: f32 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
-                let exact = column.exact(&query, row as u32);
+                let exact = column.exact(&query, &kernels, row as u32);
                 let step = column.scale(row as u32);
                 assert!(
                     (exact - cosine).abs() <= step * (dimension as f32).sqrt(),
                     "{exact} {cosine}"
                 );
-                let rough = column.approximate(&query, kernels::dot(), row as u32);
+                let rough = column.approximate(&query, &kernels, row as u32);
                 assert!((rough - exact).abs() <= column.error_bound(&query));
             }
         }
@@ -52,7 +54,7 @@ fn scores_are_exact_and_the_bound_holds() {
 fn a_row_without_a_vector_scores_nothing() {
     let column = column(&[vec![], unit(1, 8)], 8);
     assert_eq!(column.vector(0), None);
-    assert_eq!(column.exact(&Query::new(&unit(2, 8)), 0), 0.0);
+    assert_eq!(column.exact(&Query::new(&unit(2, 8)), &PORTABLE, 0), 0.0);
     assert!(column.vector(1).is_some());
 }
 

@@ -11,12 +11,13 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 
 use super::Adjacency;
 use crate::vector::column::Column;
-use crate::vector::kernels::{self, RowDot};
+use crate::vector::kernels::{self, Kernels};
+use crate::vector::quantise::BIAS;
 
 /// Neighbours of a point on levels above 0; twice as many on level 0.
 const NEIGHBOURS: usize = 16;
 /// Candidates among which the neighbours of a new point are chosen.
-const CANDIDATES: usize = 200;
+const CANDIDATES: usize = 144;
 /// Rows are inserted so many at a time, between which the caller is told and may stop.
 const SLICE: usize = 4_096;
 /// The most levels that hnsw_rs knows.
@@ -25,16 +26,34 @@ const LEVELS: usize = 16;
 /// The distance of two rows, given by number: 1 − cosine, from the high planes.
 struct Metric {
     column: Column,
-    dot: RowDot,
+    kernels: Kernels,
+    /// Of each row 128 · Σ (code − 128), which undoes the bias of the other operand; and its scale.
+    rows: Vec<(i32, f32)>,
+}
+
+impl Metric {
+    fn new(column: &Column) -> Self {
+        let kernels = kernels::best();
+        let biases = vec![BIAS as u8; column.codes(0).len()];
+        let of_row = |row| {
+            let sum = (kernels.pair)(&biases, column.codes(row));
+            (sum, 256.0 * column.scale(row))
+        };
+        Metric {
+            rows: (0..column.rows()).map(of_row).collect(),
+            column: column.clone(),
+            kernels,
+        }
+    }
 }
 
 impl Distance<u32> for Metric {
     fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
         let (a, b) = (a[0], b[0]);
-        let sum = (self.dot)(self.column.codes(a), self.column.codes(b)) as f32;
-        let scales = (256.0 * self.column.scale(a)) * (256.0 * self.column.scale(b));
+        let ((_, a_scale), (b_sum, b_scale)) = (self.rows[a as usize], self.rows[b as usize]);
+        let sum = (self.kernels.pair)(self.column.codes(a), self.column.codes(b)) - b_sum;
         // hnsw_rs panics on negative distances and on what is not a number; `max` mends both.
-        (1.0 - sum * scales).max(0.0)
+        (1.0 - sum as f32 * (a_scale * b_scale)).max(0.0)
     }
 }
 
@@ -61,10 +80,7 @@ pub fn build(
     let Some((first, others)) = members.split_first() else {
         return Built::Empty;
     };
-    let metric = Metric {
-        column: column.clone(),
-        dot: kernels::row_dot(),
-    };
+    let metric = Metric::new(column);
     let hnsw = Hnsw::new(NEIGHBOURS, members.len(), LEVELS, CANDIDATES, metric);
     // Alone: points inserted beside the first would find no graph and stay outside.
     hnsw.insert_slice((std::slice::from_ref(first), *first as usize));

@@ -19,7 +19,7 @@
 
 use tantivy::directory::OwnedBytes;
 
-use super::Adjacency;
+use super::{Adjacency, MOST_ROWS};
 use crate::vector::column::ColumnError;
 use crate::vector::plugin::GRAPH;
 
@@ -139,6 +139,9 @@ impl Graph {
                 expected: format!("{rows} rows"),
             });
         }
+        if rows > MOST_ROWS {
+            return Err(damaged(format!("{rows} rows are too many to be walked")));
+        }
         if field(4) >= rows {
             return Err(damaged(format!("it begins at row {}", field(4))));
         }
@@ -192,32 +195,31 @@ impl Graph {
         self.levels.len()
     }
 
-    /// The neighbours of a row on a level.
+    /// The neighbours of a row on a level as they are stored, to be read by [`Self::sound`].
     #[inline(always)]
-    pub fn neighbours(&self, level: usize, row: u32) -> impl Iterator<Item = u32> {
-        self.sound(self.levels[level].list(row))
+    pub fn list(&self, level: usize, row: u32) -> &[[u8; 4]] {
+        self.levels[level].list(row)
     }
 
     /// The rows that are equal to a member.
+    #[inline(always)]
     pub fn twins(&self, row: u32) -> impl Iterator<Item = u32> {
         self.sound(self.twins.list(row))
     }
 
     /// The words of a list that are rows: all of them, unless the file is damaged.
     #[inline(always)]
-    fn sound<'a>(&self, list: &'a [u8]) -> impl Iterator<Item = u32> + use<'a> {
+    pub fn sound<'a>(&self, list: &'a [[u8; 4]]) -> impl Iterator<Item = u32> + use<'a> {
         let rows = self.rows;
-        let words = list.chunks_exact(4);
-        words
-            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .filter(move |&row| row < rows)
+        let words = list.iter().map(|word| u32::from_le_bytes(*word));
+        words.filter(move |&row| row < rows)
     }
 }
 
 impl Section {
-    /// The bytes of a key's list; none where the key is not known.
+    /// The words of a key's list; none where the key is not known.
     #[inline(always)]
-    fn list(&self, key: u32) -> &[u8] {
+    fn list(&self, key: u32) -> &[[u8; 4]] {
         let Some(place) = self.place(key) else {
             return &[];
         };
@@ -225,8 +227,10 @@ impl Section {
         else {
             return &[];
         };
-        let list = self.members.get(4 * begin as usize..4 * end as usize);
-        list.unwrap_or_default()
+        let members = self.members.as_chunks().0;
+        members
+            .get(begin as usize..end as usize)
+            .unwrap_or_default()
     }
 
     #[inline(always)]
@@ -234,16 +238,9 @@ impl Section {
         let Some(keys) = &self.keys else {
             return Some(key as usize);
         };
-        let (mut low, mut high) = (0, keys.len() / 4);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match word(keys, middle)?.cmp(&key) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
+        let keys = keys.as_chunks().0;
+        let found = keys.binary_search_by_key(&key, |word| u32::from_le_bytes(*word));
+        found.ok()
     }
 }
 
@@ -276,8 +273,8 @@ fn cut(body: &OwnedBytes, table: &[[u32; 2]]) -> Result<Vec<Section>, ColumnErro
 
 #[inline(always)]
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    let bytes = bytes.get(4 * at..4 * at + 4)?;
-    Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    let word = bytes.as_chunks().0.get(at)?;
+    Some(u32::from_le_bytes(*word))
 }
 
 fn damaged(reason: String) -> ColumnError {

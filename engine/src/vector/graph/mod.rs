@@ -4,11 +4,13 @@
 //! Navigable Small World graphs" (2018). The graph is derived from the column and may be missing.
 //!
 //! Reading order: [`build`] (rows to an adjacency, by hnsw_rs), [`audit`] (what hnsw_rs may have lost,
-//! repaired), [`file`](mod@file) (the adjacency as bytes), [`search`] (a walk over those bytes).
+//! repaired), [`file`](mod@file) (the adjacency as bytes), [`pool`] (the best rows so far), [`search`] (a
+//! walk over those bytes).
 
 pub mod audit;
 pub mod build;
 pub mod file;
+mod pool;
 pub mod search;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use file::Graph;
+pub use pool::MOST_ROWS;
 
 /// A graph as it is built: which rows lead to which.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,12 +4,10 @@
 use std::cell::RefCell;
 
 use super::Graph;
+use super::pool::{Candidate, Pool};
 use crate::vector::column::Column;
-use crate::vector::kernels;
+use crate::vector::kernels::{self, Kernels};
 use crate::vector::quantise::Query;
-
-/// Where few rows are accepted, the walk keeps so many times as many rows as it is asked for.
-const KEEP: usize = 16;
 
 /// What a walk found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,28 +18,15 @@ pub struct Found {
     pub compared: u64,
 }
 
-/// A row in the pool.
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    score: f32,
-    row: u32,
-    /// Its neighbours were looked at.
-    expanded: bool,
-    /// It, or a twin of it, may be found.
-    accepted: bool,
-}
-
 /// Memory of a thread's walks, kept from one to the next.
 #[derive(Default)]
 struct Scratch {
-    /// The walk that last came to a row.
-    visited: Vec<u32>,
-    walk: u32,
-    /// Best first.
-    pool: Vec<Candidate>,
-    /// How many of the pool are accepted.
-    accepted: usize,
+    /// One bit a row: whether this walk has come to it.
+    visited: Vec<u64>,
+    pool: Pool,
+    /// Neighbours that the walk has not come to before, and their sums of products.
     fresh: Vec<u32>,
+    sums: Vec<i32>,
 }
 
 thread_local! {
@@ -62,125 +47,126 @@ pub fn walk(
 ) -> Found {
     debug_assert_eq!(graph.rows(), column.rows());
     SCRATCH.with_borrow_mut(|scratch| {
-        let dot = kernels::dot();
-        let score = |row: u32| column.approximate(query, dot, row);
-        let wanted = |row: u32| accept(row) || graph.twins(row).any(accept);
-        let (begin, mut compared) = descend(graph, &score);
-        scratch.begin(graph.rows());
-        scratch.visited[begin.1 as usize] = scratch.walk;
-        scratch.insert(begin, wanted(begin.1), breadth);
-        let mut next = 0;
-        while let Some(candidate) = scratch.pool.get_mut(next) {
-            if std::mem::replace(&mut candidate.expanded, true) {
-                next += 1;
-                continue;
-            }
-            let row = candidate.row;
-            scratch.collect_fresh(graph, column, row);
-            next += 1;
-            for place in 0..scratch.fresh.len() {
-                let row = scratch.fresh[place];
-                let score = score(row);
-                if scratch.is_worth(score, breadth) {
-                    next = next.min(scratch.insert((score, row), wanted(row), breadth));
-                }
-            }
-            compared += scratch.fresh.len() as u64;
+        let mut walk = Walk {
+            graph,
+            column,
+            query,
+            accept,
+            kernels: kernels::best(),
+            scratch,
+            compared: 0,
+        };
+        walk.begin(breadth);
+        for level in (1..graph.levels()).rev() {
+            walk.climb(level);
         }
-        let rows = scratch.answer(graph, accept);
-        Found { rows, compared }
+        while let Some(row) = walk.scratch.pool.expand_next() {
+            walk.look_around(0, row);
+        }
+        Found {
+            rows: walk.answer(),
+            compared: walk.compared,
+        }
     })
 }
 
-/// The best row that greedy steps lead to from the entry, down to level 1, and how many rows that took.
-fn descend(graph: &Graph, score: &impl Fn(u32) -> f32) -> ((f32, u32), u64) {
-    let mut best = (score(graph.entry()), graph.entry());
-    let mut compared = 1;
-    for level in (1..graph.levels()).rev() {
-        loop {
-            let from = best.1;
-            for row in graph.neighbours(level, from) {
-                let score = score(row);
-                compared += 1;
-                if score > best.0 {
-                    best = (score, row);
-                }
-            }
-            if best.1 == from {
-                break;
-            }
-        }
-    }
-    (best, compared)
+/// A walk under way.
+struct Walk<'a, A> {
+    graph: &'a Graph,
+    column: &'a Column,
+    query: &'a Query,
+    accept: &'a A,
+    kernels: Kernels,
+    scratch: &'a mut Scratch,
+    compared: u64,
 }
 
-impl Scratch {
-    fn begin(&mut self, rows: u32) {
-        if self.visited.len() < rows as usize {
-            self.visited.resize(rows as usize, 0);
-        }
-        self.walk = self.walk.wrapping_add(1);
-        if self.walk == 0 {
-            // After 2³² walks the old stamps would be taken for new ones.
-            self.visited.fill(0);
-            self.walk = 1;
-        }
-        self.pool.clear();
-        self.accepted = 0;
+impl<A: Fn(u32) -> bool> Walk<'_, A> {
+    /// Forgets the walk before and comes to the entry.
+    fn begin(&mut self, breadth: usize) {
+        let scratch = &mut *self.scratch;
+        scratch.visited.clear();
+        let words = (self.graph.rows() as usize).div_ceil(64);
+        scratch.visited.resize(words, 0);
+        scratch.pool.begin(breadth);
+        scratch.fresh.clear();
+        let entry = self.graph.entry();
+        scratch.visited[entry as usize / 64] |= 1 << (entry % 64);
+        scratch.fresh.push(entry);
+        self.compare();
     }
 
-    /// The neighbours of `row` that this walk has not come to yet; their vectors are fetched ahead.
-    fn collect_fresh(&mut self, graph: &Graph, column: &Column, row: u32) {
-        self.fresh.clear();
-        for other in graph.neighbours(0, row) {
-            let visited = &mut self.visited[other as usize];
-            if *visited != self.walk {
-                *visited = self.walk;
-                kernels::prefetch(column.codes(other));
-                self.fresh.push(other);
+    /// Goes to better and better rows of a level, as long as there are any.
+    fn climb(&mut self, level: usize) {
+        let mut best = None;
+        while self.scratch.pool.peek() != best {
+            best = self.scratch.pool.peek();
+            if let Some(row) = best {
+                self.look_around(level, row);
             }
         }
     }
 
-    /// Whether a row of this score has a place in the pool.
-    fn is_worth(&self, score: f32, breadth: usize) -> bool {
-        let full = self.accepted >= breadth || self.pool.len() >= KEEP * breadth;
-        !full || self.pool.last().is_none_or(|last| score > last.score)
+    /// Compares the neighbours of `row` that this walk has not come to yet. What it came to on a higher
+    /// level is in the pool, and was no better than what led here.
+    #[inline(always)]
+    fn look_around(&mut self, level: usize, row: u32) {
+        let Scratch {
+            fresh,
+            visited,
+            pool,
+            ..
+        } = &mut *self.scratch;
+        let list = self.graph.list(level, row);
+        fresh.clear();
+        fresh.resize(list.len(), 0);
+        let mut count = 0;
+        for other in self.graph.sound(list) {
+            // Whether it was visited cannot be foreseen, so there is no branch for it.
+            let (word, bit) = (&mut visited[other as usize / 64], other % 64);
+            fresh[count] = other;
+            count += usize::from(*word >> bit & 1 == 0);
+            *word |= 1 << bit;
+        }
+        fresh.truncate(count);
+        for &other in &*fresh {
+            self.column.prefetch(other);
+        }
+        if let Some(next) = pool.peek() {
+            kernels::prefetch(self.graph.list(0, next));
+        }
+        self.compare();
     }
 
-    /// Puts a row where its score belongs and drops what is now too much. Returns the place.
-    fn insert(&mut self, (score, row): (f32, u32), accepted: bool, breadth: usize) -> usize {
-        let place = self.pool.partition_point(|other| other.score >= score);
-        let candidate = Candidate {
-            score,
-            row,
-            expanded: false,
-            accepted,
-        };
-        self.pool.insert(place, candidate);
-        self.accepted += usize::from(accepted);
-        while self.accepted > breadth || self.pool.len() > KEEP * breadth {
-            match self.pool.pop() {
-                Some(last) => self.accepted -= usize::from(last.accepted),
-                None => break,
+    /// Scores the fresh rows and puts those in the pool that have a place in it.
+    #[inline(always)]
+    fn compare(&mut self) {
+        let (column, query) = (self.column, self.query);
+        let Scratch {
+            fresh, sums, pool, ..
+        } = &mut *self.scratch;
+        sums.resize(fresh.len(), 0);
+        column.products(query, &self.kernels, fresh, sums);
+        for (&row, &sum) in fresh.iter().zip(&*sums) {
+            let candidate = Candidate::new(column.rough(query, sum, row), row);
+            if pool.has_place_for(candidate) {
+                let twins = || self.graph.twins(row).any(self.accept);
+                pool.insert(candidate, (self.accept)(row) || twins());
             }
         }
-        // What is worse than the last row wanted leads nowhere.
-        while self.accepted == breadth && self.pool.last().is_some_and(|last| !last.accepted) {
-            self.pool.pop();
-        }
-        place
+        self.compared += fresh.len() as u64;
     }
 
     /// The rows of the pool and their twins, without those that must not be found.
-    fn answer(&self, graph: &Graph, accept: &impl Fn(u32) -> bool) -> Vec<(f32, u32)> {
-        let candidates = self.pool.iter().filter(|candidate| candidate.accepted);
-        candidates
-            .flat_map(|candidate| {
-                let rows = std::iter::once(candidate.row).chain(graph.twins(candidate.row));
-                let rows = rows.filter(|&row| accept(row));
-                rows.map(|row| (candidate.score, row))
-            })
-            .collect()
+    fn answer(&self) -> Vec<(f32, u32)> {
+        let mut rows = Vec::with_capacity(self.scratch.pool.candidates().len());
+        let candidates = self.scratch.pool.candidates().iter();
+        for candidate in candidates.filter(|candidate| candidate.is_accepted()) {
+            let twins = self.graph.twins(candidate.row());
+            let found = std::iter::once(candidate.row()).chain(twins);
+            let found = found.filter(|&row| (self.accept)(row));
+            rows.extend(found.map(|row| (candidate.score(), row)));
+        }
+        rows
     }
 }

@@ -8,6 +8,7 @@ use super::build::Built;
 use super::search::walk;
 use super::{Adjacency, Graph, audit, build, file};
 use crate::vector::column::{Column, ColumnWriter};
+use crate::vector::kernels::PORTABLE;
 use crate::vector::quantise::Query;
 use crate::vector::quantise::tests::unit;
 
@@ -67,7 +68,10 @@ fn recall(
         let query = Query::new(vector);
         let best = |mut rows: Vec<u32>| {
             rows.sort_by(|a, b| {
-                let (a, b) = (column.exact(&query, *a), column.exact(&query, *b));
+                let (a, b) = (
+                    column.exact(&query, &PORTABLE, *a),
+                    column.exact(&query, &PORTABLE, *b),
+                );
                 b.total_cmp(&a)
             });
             rows.truncate(10);
@@ -199,7 +203,7 @@ fn what_is_read_is_what_was_written() {
     assert_eq!(graph.entry(), adjacency.entry);
     graph.verify().unwrap();
     for row in 0..400 {
-        let list: Vec<u32> = graph.neighbours(0, row).collect();
+        let list: Vec<u32> = graph.sound(graph.list(0, row)).collect();
         assert_eq!(list, adjacency.base[row as usize]);
         let twins: Vec<u32> = graph.twins(row).collect();
         assert_eq!(
@@ -207,7 +211,7 @@ fn what_is_read_is_what_was_written() {
             adjacency.twins.get(&row).cloned().unwrap_or_default()
         );
         for (level, lists) in (1..).zip(&adjacency.upper) {
-            let list: Vec<u32> = graph.neighbours(level, row).collect();
+            let list: Vec<u32> = graph.sound(graph.list(level, row)).collect();
             assert_eq!(list, lists.get(&row).cloned().unwrap_or_default());
         }
     }
