@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Machine;
-use super::half::{HalfRows, HalfTile, Pair};
+use super::half::{HalfTile, Pair};
 use super::matrix::Panels;
 use super::tile::Tile;
 
@@ -27,8 +27,6 @@ impl Distances {
 /// Attention of some heads.
 pub struct Attention<'a> {
     pub machine: Machine,
-    /// Whether the products may be computed in bfloat16, where the machine can.
-    pub half: bool,
     /// Numbers of a state.
     pub width: usize,
     pub heads: usize,
@@ -37,12 +35,20 @@ pub struct Attention<'a> {
     pub distances: Option<&'a Distances>,
 }
 
+/// Rows of queries, keys and values, one row a token.
+#[derive(Clone, Copy)]
+pub enum Projected<'a> {
+    /// In f32, the keys yet to be scaled.
+    Full(&'a [f32]),
+    /// In bfloat16, two numbers beside each other, the keys scaled.
+    Half(HalfTile, &'a [Pair]),
+}
+
 /// Memory that is used for one head after the other.
 #[derive(Default)]
 pub struct Scratch {
     full: Operands<f32>,
     half: Operands<Pair>,
-    half_rows: HalfRows,
     rooms: Rooms,
 }
 
@@ -78,16 +84,25 @@ struct Head<'a, T> {
 const MOST_ROWS: usize = 12;
 
 impl Attention<'_> {
-    /// softmax(scale·Q·Kᵀ + distances)·V of the text that has these rows, all heads. `qkv` has rows of queries, keys
-    /// and values, each `width` numbers; what is found goes to the same rows of `context`.
-    pub fn run(&self, text: Range<usize>, qkv: &[f32], context: &mut [f32], scratch: &mut Scratch) {
-        let (width, length) = (self.width, text.len());
-        let qkv = &qkv[text.start * 3 * width..][..length * 3 * width];
-        let context = &mut context[text.start * width..][..length * width];
+    /// softmax(scale·Q·Kᵀ + distances)·V of the text that has these rows, all heads; what is found goes to the same
+    /// rows of `context`, each of `width` numbers.
+    pub fn run(
+        &self,
+        text: Range<usize>,
+        projected: Projected<'_>,
+        context: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let width = self.width;
+        let context = &mut context[text.start * width..text.end * width];
+        let rows = |row: usize| text.start * row..text.end * row;
         for head in 0..self.heads {
-            match self.machine.half {
-                Some(tile) if self.half => self.half_head(tile, head, qkv, context, scratch),
-                _ => self.head(head, qkv, context, scratch),
+            match projected {
+                Projected::Full(qkv) => self.head(head, &qkv[rows(3 * width)], context, scratch),
+                Projected::Half(tile, qkv) => {
+                    let qkv = &qkv[rows(3 * width / 2)];
+                    self.half_head(tile, head, qkv, context, scratch);
+                }
             }
         }
     }
@@ -124,42 +139,32 @@ impl Attention<'_> {
         &self,
         tile: HalfTile,
         number: usize,
-        qkv: &[f32],
+        qkv: &[Pair],
         context: &mut [f32],
         scratch: &mut Scratch,
     ) {
         let width = self.width;
         let (size, length) = (width / self.heads, context.len() / width);
-        let functions = self.machine.elementwise;
-        let take = |rows: &mut HalfRows, which: usize, scale: f32| {
-            rows.resize(length, size);
-            let part = qkv[which * width + number * size..].chunks(3 * width);
-            for (place, row) in part.enumerate() {
-                let halves = rows.row(place);
-                (functions.halve)(&row[..size], scale, &mut halves[..size]);
-                halves[size..].fill(0);
-            }
-        };
-        let (operands, rows) = (&mut scratch.half, &mut scratch.half_rows);
-        take(rows, 1, self.scale);
-        let shape = (rows.stride, length);
-        let keys = (rows.pairs.as_slice(), rows.stride);
+        let stride = 3 * width / 2;
+        let part = |which: usize| (&qkv[(which * width + number * size) / 2..], stride);
+        let operands = &mut scratch.half;
+        let shape = (size / 2, length);
         operands
             .keys
-            .fill_transposed(tile, shape, keys, |pair| pair);
-        take(rows, 2, 1.0);
-        operands.values.fill_with_pairs(tile, rows, (length, size));
-        take(rows, 0, 1.0);
+            .fill_transposed(tile, shape, part(1), |pair| pair);
+        operands
+            .values
+            .fill_with_pairs(tile, (length, size), part(2));
         let head = Head {
             number,
             tile,
-            queries: (&rows.pairs, rows.stride),
+            queries: part(0),
             operands,
             pack: 2,
         };
-        let powers = |scores: &[f32], shares: &mut [Pair]| {
-            (functions.half_powers)(scores, shares.as_flattened_mut())
-        };
+        let half_powers = self.machine.elementwise.half_powers;
+        let powers =
+            |scores: &[f32], shares: &mut [Pair]| half_powers(scores, shares.as_flattened_mut());
         self.answer(head, powers, context, &mut scratch.rooms);
     }
 

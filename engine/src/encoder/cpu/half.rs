@@ -105,49 +105,30 @@ mod x86 {
     }
 }
 
-/// Rows of pairs.
-#[derive(Default)]
-pub struct HalfRows {
-    pub pairs: Vec<Pair>,
-    /// Pairs in a row.
-    pub stride: usize,
-}
-
-impl HalfRows {
-    /// Makes room for `rows` rows of `depth` numbers. Where that is odd, what is multiplied with a last number that
-    /// is none must be zero.
-    pub fn resize(&mut self, rows: usize, depth: usize) {
-        self.stride = depth.div_ceil(2);
-        self.pairs.resize(rows * self.stride, [0; 2]);
-    }
-
-    /// The numbers of a row.
-    pub fn row(&mut self, row: usize) -> &mut [u16] {
-        self.pairs[row * self.stride..][..self.stride].as_flattened_mut()
-    }
-}
-
 impl Panels<Pair> {
-    /// Takes over `rows`, `steps` of them with `columns` numbers, in the memory of the matrix before: two rows make
-    /// the pairs of one step.
+    /// Takes over `steps` rows of `columns` numbers, two in a pair, `stride` pairs apart, in the memory of the matrix
+    /// before: two rows make the pairs of one step.
     pub fn fill_with_pairs(
         &mut self,
         tile: HalfTile,
-        rows: &HalfRows,
         (steps, columns): (usize, usize),
+        (rows, stride): (&[Pair], usize),
     ) {
         let width = tile.width;
         self.resize(tile, steps.div_ceil(2), columns);
         for (number, panel) in self.panels(tile).enumerate() {
             let first = number * width;
             let present = first..columns.min(first + width);
-            let two_rows = rows.pairs.chunks(2 * rows.stride);
-            for (place, two) in panel.chunks_exact_mut(width).zip(two_rows) {
-                let (even, odd) = two.split_at(rows.stride);
-                let even = &even.as_flattened()[present.clone()];
-                match odd.as_flattened().get(present.clone()) {
+            let mut rows = rows.chunks(stride).take(steps).map(<[Pair]>::as_flattened);
+            for place in panel.chunks_exact_mut(width) {
+                let (Some(even), odd) = (rows.next(), rows.next()) else {
+                    break;
+                };
+                let even = &even[present.clone()];
+                match odd {
                     Some(odd) => {
-                        for ((pair, even), odd) in place.iter_mut().zip(even).zip(odd) {
+                        let pairs = even.iter().zip(&odd[present.clone()]);
+                        for (pair, (even, odd)) in place.iter_mut().zip(pairs) {
                             *pair = [*even, *odd];
                         }
                     }
@@ -167,20 +148,24 @@ impl Panels<Pair> {
 mod tests {
     use super::*;
 
-    fn rows(count: usize, depth: usize, seed: usize) -> HalfRows {
-        let mut rows = HalfRows::default();
-        rows.resize(count, depth);
-        for row in 0..count {
-            for (place, half) in rows.row(row)[..depth].iter_mut().enumerate() {
-                let number = ((row * 131 + place * 7919 + seed) % 1_000) as f32 / 500.0 - 1.0;
-                *half = (number.to_bits() >> 16) as u16;
+    /// Rows of pairs that hold `depth` numbers, the last of them with a zero where that is odd.
+    fn rows(count: usize, depth: usize, seed: usize) -> Vec<Pair> {
+        let half = |row: usize, place: usize| {
+            let number = ((row * 131 + place * 7919 + seed) % 1_000) as f32 / 500.0 - 1.0;
+            match place < depth {
+                true => (number.to_bits() >> 16) as u16,
+                false => 0,
             }
-        }
-        rows
+        };
+        let rows = (0..count).flat_map(|row| {
+            let pair = move |pair| [half(row, 2 * pair), half(row, 2 * pair + 1)];
+            (0..depth.div_ceil(2)).map(pair)
+        });
+        rows.collect()
     }
 
-    fn number(rows: &HalfRows, row: usize, place: usize) -> f32 {
-        let half = rows.pairs[row * rows.stride..].as_flattened()[place];
+    fn number(rows: &[Pair], depth: usize, row: usize, place: usize) -> f32 {
+        let half = rows[row * depth.div_ceil(2)..].as_flattened()[place];
         f32::from_bits(u32::from(half) << 16)
     }
 
@@ -189,35 +174,34 @@ mod tests {
         for tile in HalfTile::best_for_pairs().into_iter().chain([PORTABLE]) {
             for (depth, columns) in [(1, 1), (5, 17), (64, 40), (33_usize, 96_usize)] {
                 let a = rows(tile.rows, depth, 5);
-                let width = columns.next_multiple_of(tile.width);
+                let (pairs, width) = (depth.div_ceil(2), columns.next_multiple_of(tile.width));
                 let (keys, values) = (rows(columns, depth, 0), rows(depth, columns, 0));
                 let mut panels = Panels::<Pair>::default();
                 for transposed in [true, false] {
                     match transposed {
                         true => {
-                            let shape = (keys.stride, columns);
-                            panels.fill_transposed(
-                                tile,
-                                shape,
-                                (&keys.pairs, keys.stride),
-                                |pair| pair,
-                            );
+                            let shape = (pairs, columns);
+                            panels.fill_transposed(tile, shape, (&keys, pairs), |pair| pair);
                         }
-                        false => panels.fill_with_pairs(tile, &values, (depth, columns)),
+                        false => {
+                            let rows = (values.as_slice(), columns.div_ceil(2));
+                            panels.fill_with_pairs(tile, (depth, columns), rows);
+                        }
                     }
                     for count in 1..=tile.rows {
                         let mut out = vec![9.0; count * width];
-                        panels.multiply(tile, (&a.pairs, a.stride), count, (&mut out, width));
+                        panels.multiply(tile, (&a, pairs), count, (&mut out, width));
                         for (place, found) in out.iter().enumerate() {
                             let (row, column) = (place / width, place % width);
                             let other = |step: usize| match (column < columns, transposed) {
                                 (false, _) => 0.0,
-                                (_, true) => number(&keys, column, step),
-                                (_, false) => number(&values, step, column),
+                                (_, true) => number(&keys, depth, column, step),
+                                (_, false) => number(&values, columns, step, column),
                             };
                             let steps = 0..depth;
-                            let expected: f32 =
-                                steps.map(|step| number(&a, row, step) * other(step)).sum();
+                            let expected: f32 = steps
+                                .map(|step| number(&a, depth, row, step) * other(step))
+                                .sum();
                             assert!((found - expected).abs() < 1e-4, "{found} for {expected}");
                         }
                     }

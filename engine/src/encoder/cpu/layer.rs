@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 
 use super::super::activation::Activation;
-use super::attention::{self, Attention, Distances};
+use super::attention::{self, Attention, Distances, Projected};
 use super::codes::Codes;
+use super::half::{HalfTile, Pair};
 use super::weights::{BLOCK, Linear};
 use super::{AddAndNormalise, Format, Machine};
 
@@ -46,6 +47,7 @@ pub struct Layer {
 #[derive(Default)]
 struct Scratch {
     qkv: Vec<f32>,
+    half_qkv: Vec<Pair>,
     context: Vec<f32>,
     /// A few rows between the linear layers.
     between: Vec<f32>,
@@ -68,15 +70,11 @@ impl Layer {
         distances: Option<&Distances>,
     ) {
         SCRATCH.with_borrow_mut(|scratch| {
-            scratch.fit(self, states.len() / self.width);
-            let blocks = states.chunks(BLOCK * self.width);
-            for (states, out) in blocks.zip(scratch.qkv.chunks_mut(BLOCK * 3 * self.width)) {
-                self.qkv.apply(machine, states, out, &mut scratch.codes);
-            }
+            let half = self.half(machine);
+            scratch.fit(self, states.len() / self.width, half.is_some());
+            self.project(machine, states, scratch, half.is_some());
             let of_text = Attention {
                 machine,
-                // Where linear layers are rounded to bytes, this rounding is lost in theirs.
-                half: self.qkv.format() == Format::Bytes,
                 width: self.width,
                 heads: self.heads,
                 scale: self.scale,
@@ -84,17 +82,50 @@ impl Layer {
             };
             let mut first = 0;
             for &length in lengths {
-                let Scratch {
-                    qkv,
-                    context,
-                    attention,
-                    ..
-                } = &mut *scratch;
-                of_text.run(first..first + length, qkv, context, attention);
+                let projected = match half {
+                    Some(tile) => Projected::Half(tile, &scratch.half_qkv),
+                    None => Projected::Full(&scratch.qkv),
+                };
+                let (context, attention) = (&mut scratch.context, &mut scratch.attention);
+                of_text.run(first..first + length, projected, context, attention);
                 first += length;
             }
             self.finish_all(machine, states, scratch);
         });
+    }
+
+    /// How attention multiplies, if not in f32. Where linear layers are rounded to bytes, the rounding to bfloat16 is
+    /// lost in theirs.
+    fn half(&self, machine: Machine) -> Option<HalfTile> {
+        let even = (self.width / self.heads).is_multiple_of(2);
+        let rounded = self.qkv.format() == Format::Bytes;
+        machine.half.filter(|_| even && rounded)
+    }
+
+    /// Queries, keys and values of all rows, block by block.
+    fn project(&self, machine: Machine, states: &[f32], scratch: &mut Scratch, half: bool) {
+        let (width, wide) = (self.width, 3 * self.width);
+        let Scratch {
+            qkv,
+            half_qkv,
+            codes,
+            ..
+        } = scratch;
+        for (number, states) in states.chunks(BLOCK * width).enumerate() {
+            let (first, rows) = (number * BLOCK, states.len() / width);
+            let from = if half { 0 } else { first };
+            let qkv = &mut qkv[from * wide..(from + rows) * wide];
+            self.qkv.apply(machine, states, qkv, codes);
+            if half {
+                let halves = half_qkv[first * wide / 2..].as_flattened_mut();
+                for (row, halves) in qkv.chunks_exact(wide).zip(halves.chunks_exact_mut(wide)) {
+                    let parts = row.chunks_exact(width).zip(halves.chunks_exact_mut(width));
+                    for ((part, halves), scale) in parts.zip([1.0, self.scale, 1.0]) {
+                        (machine.elementwise.halve)(part, scale, halves);
+                    }
+                }
+            }
+        }
     }
 
     /// Everything after attention, block by block.
@@ -131,10 +162,13 @@ impl Layer {
 
 impl Scratch {
     /// Makes room for `rows` rows.
-    fn fit(&mut self, layer: &Layer, rows: usize) {
+    fn fit(&mut self, layer: &Layer, rows: usize, half: bool) {
         let block = BLOCK.min(rows);
         // What a longer batch left behind is never read.
-        self.qkv.resize(rows * 3 * layer.width, 0.0);
+        let (full_rows, half_rows) = if half { (block, rows) } else { (rows, 0) };
+        self.qkv.resize(full_rows * 3 * layer.width, 0.0);
+        self.half_qkv
+            .resize(half_rows * 3 * layer.width / 2, [0; 2]);
         self.context.resize(rows * layer.width, 0.0);
         self.out.resize(block * layer.width, 0.0);
         self.between.resize(block * layer.up.columns(), 0.0);
