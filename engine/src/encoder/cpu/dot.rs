@@ -8,7 +8,9 @@ use super::codes::{GROUP, Range};
 
 /// Adds to `rows` rows of `width` numbers in `out`, `stride` apart, for each row r and column c,
 ///
-/// scale[r] · scales[c] · Σ codes[r] · panel[c] + least[r] · sums[c].
+/// scale[r] · scales[c] · Σ codes[r] · panel[c] + least[r] · sums[c],
+///
+/// or to `start[c]`, where there is a start.
 pub type Dot = fn(part: &Part<'_>, out: &mut [f32], stride: usize);
 
 /// One group of steps of a product.
@@ -27,6 +29,8 @@ pub struct Part<'a> {
     pub scales: &'a [f32],
     /// Sums of the weights of each column, scaled.
     pub sums: &'a [f32],
+    /// What all rows begin with, in place of what stands in them.
+    pub start: Option<&'a [f32]>,
 }
 
 impl Part<'_> {
@@ -37,6 +41,7 @@ impl Part<'_> {
         assert!(self.codes.len() >= last * self.stride + steps);
         assert!(self.ranges.len() > last * self.range_stride);
         assert!(self.scales.len() >= width && self.sums.len() >= width);
+        assert!(self.start.is_none_or(|start| start.len() >= width));
         assert!(self.rows == 0 || out.len() >= last * stride + width);
     }
 }
@@ -85,6 +90,9 @@ fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
     let steps = part.panel.len() / 16;
     for row in 0..part.rows {
         let out = &mut out[row * stride..][..16];
+        if let Some(start) = part.start {
+            out.copy_from_slice(&start[..16]);
+        }
         let mut sums = [0i32; 16];
         let codes = &part.codes[row * part.stride..][..steps];
         for (codes, columns) in codes
@@ -200,10 +208,11 @@ mod x86 {
             let (scale, least) = (_mm512_set1_ps(range.scale), _mm512_set1_ps(range.least));
             for (half, sum) in sums.into_iter().enumerate() {
                 let y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scales[half]);
-                // SAFETY: `out` has 32 numbers for each row.
+                // SAFETY: `out` has 32 numbers for each row, and so has a start.
                 unsafe {
                     let out = out.as_mut_ptr().add(stride * row + 16 * half);
-                    let sum = _mm512_fmadd_ps(scale, y, _mm512_loadu_ps(out));
+                    let start = part.start.map(|start| start.as_ptr().add(16 * half));
+                    let sum = _mm512_fmadd_ps(scale, y, _mm512_loadu_ps(start.unwrap_or(out)));
                     _mm512_storeu_ps(out, _mm512_fmadd_ps(least, weights[half], sum));
                 }
             }
@@ -247,10 +256,12 @@ mod x86 {
                     let (scale, least) = (_mm256_set1_ps(range.scale), _mm256_set1_ps(range.least));
                     for (half, sum) in sums.into_iter().enumerate() {
                         let y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scales[half]);
-                        // SAFETY: `out` has 16 numbers for each row.
+                        // SAFETY: `out` has 16 numbers for each row, and so has a start.
                         unsafe {
                             let out = out.as_mut_ptr().add(stride * row + 8 * half);
-                            let sum = _mm256_fmadd_ps(scale, y, _mm256_loadu_ps(out));
+                            let start = part.start.map(|start| start.as_ptr().add(8 * half));
+                            let start = start.unwrap_or(out);
+                            let sum = _mm256_fmadd_ps(scale, y, _mm256_loadu_ps(start));
                             _mm256_storeu_ps(out, _mm256_fmadd_ps(least, weights[half], sum));
                         }
                     }
@@ -324,7 +335,8 @@ mod tests {
                     _ => (weights, codes),
                 };
                 let scales: Vec<f32> = (0..tile.width).map(|c| [1.0, 0.5][c % 2]).collect();
-                for rows in 1..=tile.rows {
+                let starts = vec![3.0; tile.width];
+                for (rows, start) in (1..=tile.rows).flat_map(|r| [(r, None), (r, Some(3.0))]) {
                     let range = |row: usize| Range {
                         scale: [1.0, 2.0, 0.25][row % 3],
                         least: row as f32 - 2.0,
@@ -340,6 +352,7 @@ mod tests {
                         panel: &weights,
                         scales: &scales,
                         sums: &sums,
+                        start: start.map(|_| starts.as_slice()),
                     };
                     (tile.dot)(&part, &mut out, wide);
                     for (place, found) in out.iter().enumerate() {
@@ -356,7 +369,7 @@ mod tests {
                         }
                         let Range { scale, least } = ranges[row];
                         let product = scale * scales[column] * sum as f32;
-                        let expected = 1.0 + product + least * sums[column];
+                        let expected = start.unwrap_or(1.0) + product + least * sums[column];
                         assert_eq!(*found, expected, "{} columns, {steps} steps", tile.width);
                     }
                 }

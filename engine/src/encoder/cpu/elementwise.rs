@@ -4,7 +4,9 @@
 
 use super::super::activation::Activation;
 use super::codes::{Encode, Range};
-use super::functions::{ROUND, erf, exp, exp_of_small, folded, fused, larger, smaller, sum, tanh};
+use super::functions::{
+    ROUND, erf, exp, exp_of_small, folded, fused, larger, rough_exp_of_small, smaller, sum, tanh,
+};
 
 /// Functions compiled for one instruction set.
 #[derive(Clone, Copy)]
@@ -74,10 +76,12 @@ pub fn is_computed(activation: Activation) -> bool {
     matches!(activation, Gelu | GeluTanh | GeluSigmoid | Silu | Relu)
 }
 
+/// `power` of every number less the largest, as `write` gives it.
 #[inline(always)]
-fn powers<const FUSED: bool, T>(
+fn powers<T>(
     numbers: &[f32],
     powers: &mut [T],
+    power: impl Fn(f32) -> f32,
     write: impl Fn(f32) -> T,
 ) -> f32 {
     let most = folded(numbers, f32::NEG_INFINITY, |x| x, larger);
@@ -86,14 +90,14 @@ fn powers<const FUSED: bool, T>(
     let (written, rest_written) = powers.as_chunks_mut::<16>();
     for (chunk, written) in chunks.iter().zip(written) {
         for ((x, place), sum) in chunk.iter().zip(written).zip(&mut sums) {
-            let power = exp_of_small::<FUSED>(*x - most);
+            let power = power(*x - most);
             *place = write(power);
             *sum += power;
         }
     }
     let mut sum = sums.iter().sum::<f32>();
     for (x, place) in rest.iter().zip(rest_written) {
-        let power = exp_of_small::<FUSED>(*x - most);
+        let power = power(*x - most);
         *place = write(power);
         sum += power;
     }
@@ -170,12 +174,12 @@ macro_rules! compiled_for {
 
             $(#[target_feature(enable = $features)])?
             fn powers(numbers: &[f32], powers: &mut [f32]) -> f32 {
-                super::powers::<$fused, f32>(numbers, powers, |power| power)
+                super::powers(numbers, powers, super::exp_of_small::<$fused>, |power| power)
             }
 
             $(#[target_feature(enable = $features)])?
             fn half_powers(numbers: &[f32], powers: &mut [u16]) -> f32 {
-                super::powers::<$fused, u16>(numbers, powers, super::rounded)
+                super::powers(numbers, powers, super::rough_exp_of_small::<$fused>, super::rounded)
             }
 
             $(#[target_feature(enable = $features)])?
@@ -215,7 +219,7 @@ macro_rules! compiled_for {
 mod sets {
     use super::{
         Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, encode,
-        halve, powers, rounded,
+        exp_of_small, halve, powers, rough_exp_of_small, rounded,
     };
 
     compiled_for!(portable, false);

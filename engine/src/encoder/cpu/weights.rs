@@ -19,6 +19,9 @@ enum Weights {
     Bytes(BytePanels),
 }
 
+/// The most columns of a panel.
+const WIDEST: usize = 32;
+
 /// Rows that are multiplied one after the other with a panel while it is in the cache.
 pub const BLOCK: usize = 48;
 
@@ -118,9 +121,6 @@ impl BytePanels {
         let (width, columns) = (tile.width, bias.len());
         let panel = self.depth.next_multiple_of(4) * width;
         let of_groups = codes.groups * width;
-        for out in out.chunks_exact_mut(columns) {
-            out.copy_from_slice(bias);
-        }
         for (number, numbers) in self.numbers.chunks_exact(panel).enumerate() {
             let panel = Panel {
                 numbers,
@@ -129,20 +129,22 @@ impl BytePanels {
                 group: group(self.depth),
             };
             let first = number * width;
+            let present = width.min(columns - first);
+            let mut start = [0f32; WIDEST];
+            start[..present].copy_from_slice(&bias[first..first + present]);
             for (block, out) in out.chunks_mut(tile.rows * columns).enumerate() {
-                let (rows, from) = (out.len() / columns, block * tile.rows);
-                if first + width <= columns {
-                    panel.add(tile, codes, from..from + rows, &mut out[first..], columns);
+                let from = block * tile.rows;
+                let rows = from..from + out.len() / columns;
+                if present == width {
+                    panel.write(tile, codes, rows, &start, (&mut out[first..], columns));
                     continue;
                 }
                 // The last panel has columns that are none.
                 let mut products = [0f32; TILE];
-                panel.add(tile, codes, from..from + rows, &mut products, width);
+                panel.write(tile, codes, rows, &start, (&mut products, width));
                 let rows = out.chunks_exact_mut(columns);
                 for (out, product) in rows.zip(products.chunks_exact(width)) {
-                    for (out, product) in out[first..].iter_mut().zip(product) {
-                        *out += product;
-                    }
+                    out[first..].copy_from_slice(&product[..present]);
                 }
             }
         }
@@ -159,14 +161,14 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// Adds its products with `rows` of `codes` to `out`, whose rows are `stride` apart.
-    fn add(
+    /// Writes its products with `rows` of `codes`, plus `start`, to `out`, whose rows are `stride` apart.
+    fn write(
         &self,
         tile: DotTile,
         codes: &Codes,
         rows: Range<usize>,
-        out: &mut [f32],
-        stride: usize,
+        start: &[f32],
+        (out, stride): (&mut [f32], usize),
     ) {
         let width = tile.width;
         let groups = self.numbers.chunks(self.group * width);
@@ -180,6 +182,7 @@ impl Panel<'_> {
                 panel: numbers,
                 scales: &self.scales[group * width..],
                 sums: &self.sums[group * width..],
+                start: (group == 0).then_some(start),
             };
             (tile.dot)(&part, out, stride);
         }
