@@ -141,6 +141,12 @@ impl Encoder {
         self.transformer.weight_bytes
     }
 
+    /// How many numbers its table of tokens has.
+    pub(crate) fn token_numbers(&self) -> u64 {
+        let (rows, width) = self.transformer.token_table().unwrap_or_default();
+        rows as u64 * width as u64
+    }
+
     /// How many worker threads it has.
     pub fn threads(&self) -> usize {
         self.transformer.threads()

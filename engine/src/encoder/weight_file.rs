@@ -162,3 +162,38 @@ pub(super) fn read_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_changes_while_it_is_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let fixture = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/encoders/bert/model.safetensors"
+        );
+        let bytes = std::fs::read(fixture).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = WeightFile::open(path.clone()).unwrap();
+        file.check_unchanged().unwrap();
+        assert_eq!(file.sha256().unwrap(), super::super::sha256_hex(&bytes));
+        // Another in its place is another file: what was opened is still what it was.
+        std::fs::write(folder.path().join("new"), b"x").unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
+        assert_eq!(file.sha256().unwrap(), super::super::sha256_hex(&bytes));
+        std::fs::write(&path, &bytes).unwrap();
+        let file = WeightFile::open(path.clone()).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(file.sha256().is_err());
+        let error = file.check_unchanged().unwrap_err();
+        assert!(
+            error.to_string().contains("changed while it was read"),
+            "{error}"
+        );
+    }
+}

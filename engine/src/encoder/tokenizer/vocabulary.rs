@@ -208,3 +208,30 @@ impl Model for Vocabulary {
         self.0.get_trainer()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The library stumbles over fields of a WordPiece that it does not know.
+    #[test]
+    fn a_word_piece_is_the_same_made_at_once_or_from_a_tree() {
+        let fields = r###""unk_token":"[UNK]","merges":[1,{"a":2}],"continuing_subword_prefix":"##",
+            "max_input_chars_per_word":9,"x":"y","vocab":{"[UNK]":0,"un":1,"##do":2,"do":3}"###;
+        let at_once = format!(r#"{{"type":"WordPiece",{fields}}}"#);
+        let from_tree = format!(
+            r#"{{{},"type":"WordPiece"}}"#,
+            fields.replace(r#""merges":[1,{"a":2}],"#, "")
+        );
+        let [one, other] = [at_once, from_tree].map(|json| {
+            let made: Vocabulary = serde_json::from_str(&json).unwrap();
+            let tokens = |word: &str| made.tokenize(word).unwrap();
+            ["undo", "do", "undone", "dododododo"].map(tokens)
+        });
+        assert_eq!(one, other);
+        assert_eq!(one[0].len(), 2);
+        let missing = serde_json::from_str::<Vocabulary>(r#"{"type":"WordPiece","vocab":{}}"#);
+        assert!(missing.unwrap_err().to_string().contains("missing field"));
+    }
+}
