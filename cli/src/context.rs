@@ -85,17 +85,11 @@ pub fn with_encoder(global: &Global, index: Index) -> Result<Index> {
 /// The same, loaded when it is first needed, where the command line asks for nothing that the index may refuse.
 fn with_encoder_later(global: &Global, index: Index) -> Result<Index> {
     let own = index.spec().encoder.clone();
-    let like = EncoderOptions::like(&own);
+    let mut like = EncoderOptions::like(&own);
     let options = asked(global, like.clone());
-    let (threads, device) = (options.threads, options.device);
-    if global.model().is_some()
-        || options
-            != (EncoderOptions {
-                threads,
-                device,
-                ..like
-            })
-    {
+    (like.threads, like.device) = (options.threads, options.device);
+    let same = global.model().is_none_or(|name| name == own.model);
+    if !same || options != like {
         return with_encoder(global, index);
     }
     let quiet = global.quiet;

@@ -137,10 +137,8 @@ impl PackedFile {
             entries: directory.entries,
         };
         let sound = packed.entries.iter().all(|entry| {
-            let parts = entry.parts.iter();
-            parts
-                .map(|part| packed.is_sound(&file, entry.used, part))
-                .all(|sound| sound)
+            let mut parts = entry.parts.iter();
+            parts.all(|part| packed.is_sound(&file, entry.used, part))
         });
         sound.then_some(packed)
     }
