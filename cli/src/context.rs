@@ -32,8 +32,13 @@ pub fn load_pooled(global: &Global, name: &str, pooling: Option<Pooling>) -> Res
 
 /// Loads an encoder with these options, as far as the command line does not say otherwise.
 fn load_like(global: &Global, name: &str, options: EncoderOptions) -> Result<Arc<Encoder>> {
+    Ok(load(name, &asked(global, options), global.quiet)?)
+}
+
+/// These options, as far as the command line does not say otherwise.
+fn asked(global: &Global, options: EncoderOptions) -> EncoderOptions {
     let precision: Option<Precision> = global.precision.into();
-    let options = EncoderOptions {
+    EncoderOptions {
         threads: global.threads.map(usize::from),
         device: global.device.into(),
         precision: precision.or(options.precision),
@@ -41,14 +46,18 @@ fn load_like(global: &Global, name: &str, options: EncoderOptions) -> Result<Arc
         passage_prompt: global.passage_prompt.clone().or(options.passage_prompt),
         dimensions: global.dimensions.or(options.dimensions),
         ..options
-    };
+    }
+}
+
+/// Loads an encoder by name or folder, fetching it with progress if need be.
+fn load(name: &str, options: &EncoderOptions, quiet: bool) -> kenning::Result<Arc<Encoder>> {
     let store = ModelStore::from_env()?;
-    let mut download = Download::new(global.quiet);
-    let encoder = Encoder::load(name, &store, &options, &mut |progress| {
+    let mut download = Download::new(quiet);
+    let encoder = Encoder::load(name, &store, options, &mut |progress| {
         download.show(&progress);
     });
     download.finish();
-    Ok(Arc::new(encoder?))
+    encoder.map(Arc::new)
 }
 
 /// The folder of a model, fetched with progress if it is not on this machine.
@@ -71,6 +80,20 @@ pub fn with_encoder(global: &Global, index: Index) -> Result<Index> {
     let options = EncoderOptions::like(&own);
     let encoder = load_like(global, global.model().unwrap_or(&own.model), options)?;
     Ok(index.with_encoder(encoder)?)
+}
+
+/// The same, loaded when it is first needed, where the command line asks for nothing that the index may refuse.
+fn with_encoder_later(global: &Global, index: Index) -> Result<Index> {
+    let own = index.spec().encoder.clone();
+    let mut like = EncoderOptions::like(&own);
+    let options = asked(global, like.clone());
+    (like.threads, like.device) = (options.threads, options.device);
+    let same = global.model().is_none_or(|name| name == own.model);
+    if !same || options != like {
+        return with_encoder(global, index);
+    }
+    let quiet = global.quiet;
+    Ok(index.with_encoder_later(move || load(&own.model, &options, quiet)))
 }
 
 /// The layout of an existing index.
@@ -96,11 +119,12 @@ pub fn open_index(place: &WhereArgs) -> Result<(Layout, Index)> {
     Ok((layout, index))
 }
 
-/// The index of a layout, made if it is not there yet, with the encoder.
+/// The index of a layout, made if it is not there yet, with the encoder. That of one that is there may not be needed,
+/// and is loaded only if it is.
 pub fn open_or_create(global: &Global, layout: &Layout) -> Result<Index> {
     let folder = layout.index();
     if Index::exists(&folder) {
-        return with_encoder(global, Index::open(&folder)?);
+        return with_encoder_later(global, Index::open(&folder)?);
     }
     let encoder = chosen_encoder(global)?;
     let index = Index::create(&folder, encoder.spec())?;

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use kenning::encoder::Encoder;
 use kenning::index::encode_chunks;
 
 use crate::Result;
@@ -36,7 +35,6 @@ pub struct Embedded {
 /// the run is cancelled.
 pub fn embed_all(
     job: &Job<'_>,
-    encoder: &Encoder,
     ready: &Receiver<Prepared>,
     embedded: &Sender<Embedded>,
 ) -> Result<()> {
@@ -59,7 +57,7 @@ pub fn embed_all(
             waiting.push(file);
         }
         if full || tokens >= batch_tokens {
-            let batch = embed(job, encoder, std::mem::take(&mut waiting))?;
+            let batch = embed(job, std::mem::take(&mut waiting))?;
             tokens = 0;
             if batch.tokens > 0 {
                 let speed = batch.tokens as f64 / batch.took.as_secs_f64().max(1e-6);
@@ -78,9 +76,9 @@ pub fn embed_all(
 }
 
 /// Embeds what is not in the cache, and puts it there.
-fn embed(job: &Job<'_>, encoder: &Encoder, mut files: Vec<Prepared>) -> Result<Embedded> {
+fn embed(job: &Job<'_>, mut files: Vec<Prepared>) -> Result<Embedded> {
     let cache = job.catalogue.embeddings();
-    let dimension = encoder.spec().dimension;
+    let dimension = job.index.spec().encoder.dimension;
     for file in files.iter_mut() {
         file.keys = file
             .all_chunks()
@@ -102,7 +100,10 @@ fn embed(job: &Job<'_>, encoder: &Encoder, mut files: Vec<Prepared>) -> Result<E
     }
     let tokens = missing.iter().map(|chunk| chunk.input.len() as u64).sum();
     let begun = Instant::now();
-    let fresh = encode_chunks(encoder, &missing)?;
+    let fresh = match missing.as_slice() {
+        [] => Vec::new(),
+        missing => encode_chunks(job.index.encoder()?, missing)?,
+    };
     let took = begun.elapsed();
     let count = missing.len() as u64;
     for ((place, key), vector) in keys.into_iter().zip(fresh) {

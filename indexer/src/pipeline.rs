@@ -9,12 +9,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use kenning::encoder::Encoder;
 use kenning::{Index, Language};
 
 use crate::catalogue::FileState;
@@ -48,7 +47,7 @@ pub struct Options {
 
 /// An index run.
 pub struct Job<'a> {
-    /// The index, with its encoder.
+    /// The index, with its encoder, which is loaded for the first file that is new or has changed.
     pub index: &'a Index,
     /// Its catalogue.
     pub catalogue: &'a Catalogue,
@@ -70,7 +69,6 @@ pub struct Job<'a> {
 /// Only what makes the run as a whole impossible. Files that cannot be read are in the report.
 pub fn index(job: &Job<'_>) -> Result<Report> {
     let begun = Instant::now();
-    let encoder = Arc::clone(job.index.encoder()?);
     let mut run = Run::new(job, job.index.writer()?);
     let shared = Shared::default();
     std::thread::scope(|scope| -> Result<()> {
@@ -83,20 +81,21 @@ pub fn index(job: &Job<'_>) -> Result<Report> {
         } else {
             job.options.threads
         };
-        for _ in 0..threads {
-            let (files, prepared, encoder) = (files.clone(), prepared.clone(), &encoder);
-            scope.spawn(move || read_all(job, encoder, &files, &prepared));
-        }
+        let read = |_| {
+            let (files, prepared) = (files.clone(), prepared.clone());
+            scope.spawn(move || read_all(job, &files, &prepared))
+        };
+        let readers: Vec<_> = (0..threads).map(read).collect();
         drop((files, prepared));
         let (to_store, embedded) = bounded::<Embedded>(AHEAD);
-        let encoder = &encoder;
         // It owns its ends of the queues: when it ends early, the stages before and after it end too.
-        let embedder = scope.spawn(move || embed_all(job, encoder, &ready, &to_store));
+        let embedder = scope.spawn(move || embed_all(job, &ready, &to_store));
         let stored = run.store_all(&embedded, &shared);
         // Unblocks the other stages if storing failed.
         drop(embedded);
         let embedded = join(embedder);
         let walked = join(walker);
+        readers.into_iter().try_for_each(join)?;
         stored?;
         embedded?;
         run.finish(walked?, &shared)
@@ -223,22 +222,24 @@ fn distinct(paths: &[PathBuf]) -> Vec<&PathBuf> {
     roots
 }
 
+/// Reads files until there are no more, nobody takes them any more, or the run is cancelled. The encoder is loaded for
+/// the first text among them: a run that finds nothing changed needs none.
 fn read_all(
     job: &Job<'_>,
-    encoder: &Encoder,
     files: &Receiver<(String, Found, Option<FileState>)>,
     prepared: &Sender<Prepared>,
-) {
+) -> Result<()> {
     let reader = Reader {
         extractor: &job.options.extractor,
-        encoder,
+        encoder: &|| job.index.encoder().map(AsRef::as_ref),
     };
     for (id, found, known) in files {
         if job.cancel.load(Ordering::Relaxed) {
-            return;
+            return Ok(());
         }
-        if prepared.send(reader.read(id, found, known)).is_err() {
-            return;
+        if prepared.send(reader.read(id, found, known)?).is_err() {
+            return Ok(());
         }
     }
+    Ok(())
 }

@@ -64,7 +64,7 @@ pub fn plan(
     let mut plan = Plan::default();
     let reader = Reader {
         extractor: &options.extractor,
-        encoder,
+        encoder: &|| Ok(encoder),
     };
     let dimension = encoder.spec().dimension;
     let mut sample = Vec::new();
@@ -95,7 +95,7 @@ pub fn plan(
             plan.unchanged += 1;
             continue;
         }
-        let content = reader.read(id.clone(), found, known).content;
+        let content = reader.read(id.clone(), found, known)?.content;
         if !matches!(content, Content::Unchanged(_)) {
             plan.to_read += 1;
         }

@@ -9,7 +9,7 @@ use kenning::{Document, Metadata, Value};
 
 use crate::catalogue::FileState;
 use crate::embeddings::Key;
-use crate::extract::{ExtractError, Extracted, Extractor, Part, from_unix};
+use crate::extract::{ExtractError, Extracted, Extractor, Part, SourceMap, from_unix};
 use crate::walk::Found;
 
 /// A file, read.
@@ -89,24 +89,32 @@ pub struct Chunked {
 pub struct Reader<'a> {
     /// Takes the text out.
     pub extractor: &'a Extractor,
-    /// Whose tokens the chunks are cut by.
-    pub encoder: &'a Encoder,
+    /// Whose tokens the chunks are cut by: it is asked for when there is a text to cut.
+    pub encoder: &'a dyn Fn() -> kenning::Result<&'a Encoder>,
 }
 
 impl Reader<'_> {
     /// Reads a file; `known` is what the catalogue knows of it.
-    pub fn read(&self, id: String, found: Found, known: Option<FileState>) -> Prepared {
+    ///
+    /// # Errors
+    /// There is no encoder. What is wrong with the file is in the result.
+    pub fn read(
+        &self,
+        id: String,
+        found: Found,
+        known: Option<FileState>,
+    ) -> kenning::Result<Prepared> {
         let read = now();
         let mut hash = String::new();
-        let content = self.content(&id, &found, known, &mut hash);
-        Prepared {
+        let content = self.content(&id, &found, known, &mut hash)?;
+        Ok(Prepared {
             id,
             found,
             read,
             hash,
             content,
             keys: Vec::new(),
-        }
+        })
     }
 
     fn content(
@@ -115,95 +123,107 @@ impl Reader<'_> {
         found: &Found,
         known: Option<FileState>,
         hash: &mut String,
-    ) -> Content {
+    ) -> kenning::Result<Content> {
         let limit = self.extractor.limits().file_bytes;
         if found.size > limit {
             let error = ExtractError::TooLarge {
                 bytes: found.size,
                 limit,
             };
-            return Content::Skipped(error.to_string());
+            return Ok(Content::Skipped(error.to_string()));
         }
         let bytes = match std::fs::read(&found.path) {
             Ok(bytes) => bytes,
-            Err(error) => return Content::Unreadable(error.to_string()),
+            Err(error) => return Ok(Content::Unreadable(error.to_string())),
         };
         *hash = blake3::hash(&bytes).to_hex().to_string();
         if let Some(known) = known
             && known.hash == *hash
             && known.is_of_this_reader()
         {
-            return Content::Unchanged(known);
+            return Ok(Content::Unchanged(known));
         }
-        match self.extractor.extract(&found.path, &bytes) {
-            Ok(extracted) => self.documents(id, found, &bytes, extracted),
+        Ok(match self.extractor.extract(&found.path, &bytes) {
+            Ok(extracted) => documents(id, found, &bytes, extracted, (self.encoder)()?),
             Err(error) if is_skip(&error) => Content::Skipped(error.to_string()),
             Err(error) => Content::Failed(error.to_string()),
-        }
-    }
-
-    fn documents(&self, id: &str, found: &Found, bytes: &[u8], extracted: Extracted) -> Content {
-        let format = extracted.format.name();
-        let mut documents = Vec::new();
-        for part in extracted.parts {
-            match self.document(id, found, bytes, format, part) {
-                Ok(document) if document.chunks.is_empty() => {}
-                Ok(document) => documents.push(document),
-                Err(error) => return Content::Failed(error.to_string()),
-            }
-        }
-        if documents.is_empty() {
-            return Content::Skipped(format!("no text in this {format} file"));
-        }
-        let warnings = extracted.warnings.iter().map(ToString::to_string);
-        Content::Documents {
-            documents,
-            warnings: warnings.collect(),
-        }
-    }
-
-    fn document(
-        &self,
-        id: &str,
-        found: &Found,
-        bytes: &[u8],
-        format: &str,
-        part: Part,
-    ) -> kenning::Result<Chunked> {
-        let id = match &part.fragment {
-            Some(fragment) => format!("{id}#{fragment}"),
-            None => id.to_owned(),
-        };
-        let mut metadata = part.metadata;
-        metadata.insert("format".into(), format.into());
-        metadata.insert("modified".into(), timestamp(found.modified).into());
-        metadata.insert("size".into(), Value::Integer(found.size as i64));
-        let document = Document {
-            id,
-            title: part.title,
-            text: part.text,
-            structure: part.structure,
-            metadata,
-        };
-        let mut chunked = chunk(self.encoder, &document)?;
-        let borders: Vec<usize> = chunked
-            .chunks
-            .iter()
-            .flat_map(|chunk| [chunk.bytes.start, chunk.bytes.end])
-            .collect();
-        if let Some(borders) = part.source.file_offsets(bytes, &borders) {
-            for (chunk, span) in chunked.chunks.iter_mut().zip(borders.chunks_exact(2)) {
-                chunk.bytes = span[0]..span[1];
-            }
-        }
-        Ok(Chunked {
-            id: document.id,
-            title: document.title,
-            metadata: document.metadata,
-            tokens: chunked.tokens,
-            chunks: chunked.chunks,
         })
     }
+}
+
+/// The documents in what was taken out of a file.
+fn documents(
+    id: &str,
+    found: &Found,
+    bytes: &[u8],
+    extracted: Extracted,
+    encoder: &Encoder,
+) -> Content {
+    let format = extracted.format.name();
+    let mut documents = Vec::new();
+    for part in extracted.parts {
+        let (document, source) = document(id, found, format, part);
+        match cut(encoder, document, bytes, &source) {
+            Ok(document) if document.chunks.is_empty() => {}
+            Ok(document) => documents.push(document),
+            Err(error) => return Content::Failed(error.to_string()),
+        }
+    }
+    if documents.is_empty() {
+        return Content::Skipped(format!("no text in this {format} file"));
+    }
+    let warnings = extracted.warnings.iter().map(ToString::to_string);
+    Content::Documents {
+        documents,
+        warnings: warnings.collect(),
+    }
+}
+
+/// A part of a file as a document, and where its text is from.
+fn document(id: &str, found: &Found, format: &str, part: Part) -> (Document, SourceMap) {
+    let id = match &part.fragment {
+        Some(fragment) => format!("{id}#{fragment}"),
+        None => id.to_owned(),
+    };
+    let mut metadata = part.metadata;
+    metadata.insert("format".into(), format.into());
+    metadata.insert("modified".into(), timestamp(found.modified).into());
+    metadata.insert("size".into(), Value::Integer(found.size as i64));
+    let document = Document {
+        id,
+        title: part.title,
+        text: part.text,
+        structure: part.structure,
+        metadata,
+    };
+    (document, part.source)
+}
+
+/// A document cut into chunks, whose spans are those in the file, the contents of which are `bytes`.
+fn cut(
+    encoder: &Encoder,
+    document: Document,
+    bytes: &[u8],
+    source: &SourceMap,
+) -> kenning::Result<Chunked> {
+    let mut chunked = chunk(encoder, &document)?;
+    let borders: Vec<usize> = chunked
+        .chunks
+        .iter()
+        .flat_map(|chunk| [chunk.bytes.start, chunk.bytes.end])
+        .collect();
+    if let Some(borders) = source.file_offsets(bytes, &borders) {
+        for (chunk, span) in chunked.chunks.iter_mut().zip(borders.chunks_exact(2)) {
+            chunk.bytes = span[0]..span[1];
+        }
+    }
+    Ok(Chunked {
+        id: document.id,
+        title: document.title,
+        metadata: document.metadata,
+        tokens: chunked.tokens,
+        chunks: chunked.chunks,
+    })
 }
 
 /// Whether a file is passed over rather than broken: there is nothing wrong with it.

@@ -22,6 +22,43 @@ fn a_second_run_embeds_nothing() {
     assert_eq!(second["chunks"], first["chunks"]);
 }
 
+/// The model is gone: a run that needs none does not miss it, and one that does says so and loses nothing.
+#[test]
+fn no_encoder_is_loaded_where_nothing_has_changed() {
+    let bench = Bench::with(&[
+        ("a.md", &sections(&["ants"])),
+        ("b.md", &sections(&["bees"])),
+    ]);
+    let (own, away) = (bench.home().join("model"), bench.home().join("away"));
+    std::fs::create_dir(&own).unwrap();
+    std::fs::create_dir(own.join("1_Pooling")).unwrap();
+    for file in [
+        "1_Pooling/config.json",
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "tokenizer.json",
+    ] {
+        std::fs::copy(model().join(file), own.join(file)).unwrap();
+    }
+    let named = ["index", "--json", "--model", own.to_str().unwrap()];
+    assert_eq!(bench.run(&named).json()["added"], 2);
+    std::fs::rename(&own, &away).unwrap();
+    let again = bench.run(&["index", "--json"]);
+    assert_eq!(again.code, 0, "{}", again.talk);
+    assert_eq!(again.json()["unchanged"], 2);
+    let search = ["search", "--json", "--mode", "keyword", "--in", ".", "ants"];
+    assert_eq!(paths(&bench.run(&search).json()), ["a.md"]);
+    bench.write("a.md", sections(&["cows"]));
+    let missed = bench.run(&["index", "--json"]);
+    assert_eq!(missed.code, 3, "{}", missed.talk);
+    assert!(missed.talk.contains("home/model"), "{}", missed.talk);
+    assert_eq!(paths(&bench.keyword("ants")), ["a.md"]);
+    std::fs::rename(&away, &own).unwrap();
+    assert_eq!(bench.run(&["index", "--json"]).json()["changed"], 1);
+    assert_eq!(paths(&bench.keyword("cows")), ["a.md"]);
+}
+
 #[test]
 fn a_changed_paragraph_embeds_one_chunk() {
     let bench = Bench::with(&[("a.md", &sections(&["ants", "bees", "cats", "dogs"]))]);

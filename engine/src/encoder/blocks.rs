@@ -7,8 +7,8 @@ use std::ops::Range;
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 
+use super::Precision;
 use super::activation::Activation;
-use super::{Precision, cpu};
 
 /// The linear map `name`, with a bias or without.
 pub(super) fn linear(
@@ -76,124 +76,6 @@ impl LayerNorm {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         candle_nn::ops::layer_norm(x, &self.weight, &self.bias, self.epsilon)
     }
-}
-
-/// The sum of a token's embedding with those of its position and its type, as far as a family has them.
-pub(super) struct Embeddings {
-    tokens: Tensor,
-    /// One row a position. That of type 0 is added at once: every text has it.
-    positions: Option<Tensor>,
-    kind: Option<Tensor>,
-    /// What the other types have in place of type 0: one row a type, less that of type 0.
-    others: Option<Tensor>,
-    padding: Option<u32>,
-}
-
-/// How many rows the tables have. No positions and no types mean no such table.
-pub(super) struct EmbeddingSizes {
-    pub vocabulary: usize,
-    pub width: usize,
-    pub positions: usize,
-    pub types: usize,
-    /// Where positions are counted from the row after this token's id, and the token itself has its own.
-    pub padding: Option<u32>,
-}
-
-impl Embeddings {
-    pub fn load(tensors: &VarBuilder<'_>, sizes: &EmbeddingSizes) -> Result<Embeddings> {
-        let table = |name: &str, rows: usize| -> Result<Option<Tensor>> {
-            let get = || tensors.pp(name).get((rows, sizes.width), "weight");
-            (rows > 0).then(get).transpose()
-        };
-        let tokens = tensors
-            .pp("word_embeddings")
-            .get((sizes.vocabulary, sizes.width), "weight")?;
-        let positions = table("position_embeddings", sizes.positions)?;
-        let types = table("token_type_embeddings", sizes.types)?;
-        let kind = types
-            .as_ref()
-            .map(|rows| rows.narrow(0, 0, 1)?.contiguous());
-        let kind = kind.transpose()?;
-        let others = types.zip(kind.as_ref());
-        let others = others.map(|(rows, kind)| rows.broadcast_sub(kind));
-        let (positions, kind) = match (positions, kind) {
-            (Some(positions), Some(kind)) => (Some(positions.broadcast_add(&kind)?), None),
-            other => other,
-        };
-        Ok(Embeddings {
-            tokens,
-            positions,
-            kind,
-            others: others.transpose()?,
-            padding: sizes.padding,
-        })
-    }
-
-    /// The table of tokens.
-    pub fn tokens(&self) -> &Tensor {
-        &self.tokens
-    }
-
-    /// The same for the CPU, with the norm that follows.
-    pub fn on_cpu(self, norm: cpu::LayerNorm) -> Result<cpu::Embeddings> {
-        let rows = |table: &Option<Tensor>| match table {
-            Some(table) => table.flatten_all()?.to_vec1(),
-            None => Ok(Vec::new()),
-        };
-        let mut always = rows(&self.kind)?;
-        always.resize(self.tokens.dim(1)?, 0.0);
-        Ok(cpu::Embeddings {
-            positions: rows(&self.positions)?,
-            types: rows(&self.others)?,
-            always,
-            padding: self.padding,
-            norm,
-            tokens: rows(&Some(self.tokens))?,
-        })
-    }
-
-    /// `[b, l]` ids, and types if they are not all 0, to `[b, l, width]`.
-    pub fn forward(&self, ids: &Tensor, types: Option<&Tensor>) -> Result<Tensor> {
-        let (b, l) = ids.dims2()?;
-        let flat = ids.flatten_all()?;
-        let mut sum = self.tokens.index_select(&flat, 0)?.reshape((b, l, ()))?;
-        if let (Some(types), Some(others)) = (types, &self.others) {
-            let rows = others.index_select(&types.flatten_all()?, 0)?;
-            sum = (sum + rows.reshape((b, l, ()))?)?;
-        }
-        match (&self.positions, &self.kind) {
-            (Some(table), _) => sum.broadcast_add(&self.rows(table, &flat, b, l)?),
-            (None, Some(kind)) => sum.broadcast_add(kind),
-            (None, None) => Ok(sum),
-        }
-    }
-
-    /// The rows of the position table for `flat` ids, `[l, width]` or `[b, l, width]`.
-    fn rows(&self, table: &Tensor, flat: &Tensor, b: usize, l: usize) -> Result<Tensor> {
-        let Some(padding) = self.padding else {
-            return table.narrow(0, 0, l);
-        };
-        let ids: Vec<u32> = flat.to_vec1()?;
-        if !ids.contains(&padding) {
-            return table.narrow(0, padding as usize + 1, l);
-        }
-        // A text may spell the padding token out. It has its own row then, and is not counted.
-        let rows: Vec<u32> = ids
-            .chunks(l)
-            .flat_map(|ids| positions(ids, padding))
-            .collect();
-        let rows = Tensor::from_vec(rows, b * l, flat.device())?;
-        table.index_select(&rows, 0)?.reshape((b, l, ()))
-    }
-}
-
-/// The rows of the position table for `ids`, counted from the one after `padding`.
-fn positions(ids: &[u32], padding: u32) -> impl Iterator<Item = u32> {
-    let mut last = padding;
-    ids.iter().map(move |&id| {
-        last += u32::from(id != padding);
-        if id == padding { padding } else { last }
-    })
 }
 
 /// What is done to the scores of attention before the softmax.
@@ -296,7 +178,7 @@ impl Attention {
             key: linear(tensors, names[1], d, d, true)?,
             value: linear(tensors, names[2], d, d, true)?,
             heads: sizes.heads,
-            scale: ((d / sizes.heads) as f64).powf(-0.5),
+            scale: sizes.scale(),
         })
     }
 
@@ -322,6 +204,13 @@ pub(super) struct LayerSizes {
     pub epsilon: f64,
     /// How layers on the CPU multiply.
     pub precision: Precision,
+}
+
+impl LayerSizes {
+    /// What queries are multiplied by: 1 / √(d / h).
+    pub fn scale(&self) -> f64 {
+        ((self.width / self.heads) as f64).powf(-0.5)
+    }
 }
 
 /// The names of a layer's tensors.

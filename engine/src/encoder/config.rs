@@ -45,23 +45,32 @@ struct Modules {
 }
 
 /// The most bytes that a file of settings has: a hundred times as many as any known one.
-const MOST_SETTINGS: u64 = 16 << 20;
+pub(super) const MOST_SETTINGS: u64 = 16 << 20;
+
+/// Refuses what is no file, as a pipe, which might never end, and a file of more than `most` bytes.
+pub(super) fn checked_file(path: &Path, most: u64) -> Result<()> {
+    let metadata = fs::metadata(path).map_err(|source| Error::io("read", path, source))?;
+    if metadata.is_file() && metadata.len() <= most {
+        return Ok(());
+    }
+    let reason = format!("a file of at most {} MiB was expected", most >> 20);
+    Err(malformed(path, reason).into())
+}
 
 /// Reads a file that has not more than `most` bytes.
 pub(super) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let failed = |source| Error::io("read", path, source);
-    // One that is no file, as a pipe, might never end.
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() || metadata.len() > most {
-        let reason = format!("a file of at most {} MiB was expected", most >> 20);
-        return Err(malformed(path, reason).into());
-    }
-    fs::read(path).map_err(failed)
+    checked_file(path, most)?;
+    fs::read(path).map_err(|source| Error::io("read", path, source))
 }
 
 /// Reads a JSON file.
 pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let value = serde_json::from_slice(&read_file(path, MOST_SETTINGS)?);
+    parse_json(path, &read_file(path, MOST_SETTINGS)?)
+}
+
+/// Reads `bytes`, the contents of `path`, as JSON.
+pub(super) fn parse_json(path: &Path, bytes: &[u8]) -> Result<Value> {
+    let value = serde_json::from_slice(bytes);
     Ok(value.map_err(|error| malformed(path, format!("no valid JSON: {error}")))?)
 }
 

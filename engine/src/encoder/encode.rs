@@ -1,6 +1,6 @@
 //! The encoder itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::Layout;
 use super::pooling::{normalise, pool};
@@ -48,13 +48,16 @@ impl std::fmt::Debug for Encoder {
 
 impl Encoder {
     /// Opens the model in `folder`: `config.json`, `tokenizer.json`, `model.safetensors` (or shards with
-    /// their index), and what sentence-transformers adds. The whole of the weights is read and hashed.
+    /// their index), and what sentence-transformers adds. The whole of the weights is read and hashed, and nothing
+    /// is written.
     pub fn open(folder: &Path, options: &EncoderOptions) -> Result<Encoder> {
         let layout = Layout::read(folder)?;
-        Self::assemble(&Transformer::name_of(folder), &layout, options)
+        Self::assemble(&Transformer::name_of(folder), &layout, options, None)
     }
 
-    /// Finds the model `name_or_folder` on this machine or fetches it, and opens it.
+    /// Finds the model `name_or_folder` on this machine or fetches it, and opens it, from the second time on in a
+    /// fraction of the time and memory: what need not be computed at every start is kept in the store's cache,
+    /// where that can be written.
     pub fn load(
         name_or_folder: &str,
         store: &ModelStore,
@@ -65,19 +68,27 @@ impl Encoder {
             Some(folder) => folder,
             None => store.fetch(name_or_folder, progress)?,
         };
-        let mut encoder = Self::open(&folder, options)?;
+        let layout = Layout::read(&folder)?;
+        let kept = Some(store.kept());
+        let mut encoder = Self::assemble(&Transformer::name_of(&folder), &layout, options, kept)?;
         let name = crate::models::display_name(name_or_folder);
         encoder.transformer.name.clone_from(&name);
         encoder.spec.model = name;
         Ok(encoder)
     }
 
-    fn assemble(name: &str, layout: &Layout, options: &EncoderOptions) -> Result<Encoder> {
+    fn assemble(
+        name: &str,
+        layout: &Layout,
+        options: &EncoderOptions,
+        kept: Option<PathBuf>,
+    ) -> Result<Encoder> {
         let how = TransformerOptions {
             threads: options.threads,
             max_tokens: options.max_tokens,
             device: options.device,
             precision: options.precision,
+            kept,
         };
         let (transformer, _) = Transformer::open(name, layout, how)?;
         let shape = &transformer.shape;
@@ -128,6 +139,12 @@ impl Encoder {
     /// Size of the weights on disk, in bytes.
     pub fn weight_bytes(&self) -> u64 {
         self.transformer.weight_bytes
+    }
+
+    /// How many numbers its table of tokens has.
+    pub(crate) fn token_numbers(&self) -> u64 {
+        let (rows, width) = self.transformer.token_table().unwrap_or_default();
+        rows as u64 * width as u64
     }
 
     /// How many worker threads it has.

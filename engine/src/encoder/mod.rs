@@ -2,8 +2,8 @@
 //!
 //! An [`Encoder`] reads a folder in the layout of Hugging Face and sentence-transformers. What decides a
 //! vector is written down in its [`EncoderSpec`]. Reading path: `spec` (the plain data), `config` (what the
-//! folder says), `tokenizer`, `weights`, `settings`, `blocks`, `stack`, `cpu` (the same written for speed),
-//! `rotary` and `gated` (what newer models have in a layer instead), `families` with one file each, `pooling`,
+//! folder says), `tokenizer`, `weight_file`, `weights`, `kept` (what need not be computed at every start), `settings`,
+//! `blocks`, `embeddings`, `stack`, `cpu` (the same written for speed), `rotary` and `gated` (what newer models have in a layer instead), `families` with one file each, `pooling`,
 //! `stages`, `batch` (which texts are computed together, and on which thread), `encode` (the encoder itself).
 
 mod activation;
@@ -13,11 +13,13 @@ mod blocks;
 mod config;
 mod cpu;
 mod device;
+mod embeddings;
 mod encode;
 mod error;
 mod families;
 mod gated;
 pub mod heads;
+mod kept;
 mod pooling;
 mod rotary;
 mod settings;
@@ -26,6 +28,7 @@ mod stack;
 mod stages;
 mod tokenizer;
 mod transformer;
+mod weight_file;
 mod weights;
 mod wordpiece;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::activation::{self, Activation};
-use super::blocks::{EmbeddingSizes, LayerSizes};
+use super::blocks::LayerSizes;
+use super::embeddings::EmbeddingSizes;
 use super::{ModelError, Precision, cpu};
 use crate::Result;
 

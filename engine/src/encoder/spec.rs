@@ -160,7 +160,7 @@ pub enum Role {
 }
 
 /// How to open an encoder. `None` leaves the choice to the model's folder and the machine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncoderOptions {
     /// Worker threads, at least 1. `None`: as many as the machine offers.
     pub threads: Option<usize>,

@@ -5,13 +5,15 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 
 use super::architecture::{Architecture, Network};
-use super::blocks::{
-    Attention, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, LayerSizes, PostNorm, Scores,
-};
-use super::{Precision, cpu};
+use super::blocks::{Attention, LayerNames, LayerNorm, LayerSizes, PostNorm, Scores};
+use super::cpu;
+use super::embeddings::{self, EmbeddingSizes, Embeddings};
+use super::kept::Packs;
 
 /// All that tells one model of this shape from another.
 pub(super) struct Stack<'a> {
+    /// What was packed for the CPU.
+    pub packs: &'a Packs,
     /// Where the tables of embeddings are among the tensors.
     pub embeddings: VarBuilder<'a>,
     pub tables: EmbeddingSizes,
@@ -46,10 +48,9 @@ impl Stack<'_> {
         Ok(Network::Tensors(Box::new(self.load_as_tensors()?)))
     }
 
-    fn embeddings(&self) -> Result<(Embeddings, LayerNorm)> {
+    fn embedding_norm(&self) -> Result<LayerNorm> {
         let (width, epsilon) = (self.tables.width, self.sizes.epsilon);
-        let norm = LayerNorm::load(&self.embeddings, "LayerNorm", width, epsilon, true)?;
-        Ok((Embeddings::load(&self.embeddings, &self.tables)?, norm))
+        LayerNorm::load(&self.embeddings, "LayerNorm", width, epsilon, true)
     }
 
     fn layer(&self, tensors: &VarBuilder<'_>) -> Result<(Attention, PostNorm)> {
@@ -58,11 +59,10 @@ impl Stack<'_> {
     }
 
     fn load_as_tensors(self) -> Result<Tensors> {
-        let (embeddings, norm) = self.embeddings()?;
         let layers = self.layers.iter().map(|tensors| self.layer(tensors));
         Ok(Tensors {
-            embeddings,
-            norm,
+            norm: self.embedding_norm()?,
+            embeddings: Embeddings::load(&self.embeddings, &self.tables)?,
             layers: layers.collect::<Result<_>>()?,
             project: self.project,
             order: self.order,
@@ -70,32 +70,70 @@ impl Stack<'_> {
         })
     }
 
-    /// Layer by layer, so that the weights are not in memory twice.
+    /// Matrix by matrix, so that the weights are not in memory twice.
     fn load_for_cpu(self) -> Result<cpu::Network> {
         let machine = cpu::Machine::new();
-        let format = match self.sizes.precision {
-            Precision::F32 => cpu::Format::Full,
-            Precision::Int8 => cpu::Format::Bytes,
-        };
-        let (embeddings, norm) = self.embeddings()?;
-        let layers = self.layers.iter().map(|tensors| {
-            let (attention, rest) = self.layer(tensors)?;
-            cpu_layer(machine, format, &attention, &rest)
-        });
+        let norm = cpu_norm(&self.embedding_norm()?)?;
+        let (rows, width) = (self.tables.vocabulary, self.tables.width);
+        let tokens = self.packs.table("tokens", rows * width, || {
+            numbers(&embeddings::tokens(&self.embeddings, &self.tables)?)
+        })?;
+        let others = embeddings::Others::load(&self.embeddings, &self.tables)?;
+        let layers = self.layers.iter().enumerate();
+        let layers = layers.map(|(number, tensors)| self.cpu_layer(machine, number, tensors));
         Ok(cpu::Network {
             machine,
-            embeddings: embeddings.on_cpu(cpu_norm(&norm)?)?,
+            embeddings: others.on_cpu(tokens, width, norm)?,
             layers: layers.collect::<Result<_>>()?,
-            // A small product, once a text: not worth a loss.
             project: self
                 .project
-                .map(|map| cpu_linear(machine, cpu::Format::Full, &map))
+                .map(|map| cpu_linear(machine, &map))
                 .transpose()?,
             distances: self
                 .distances
                 .map(|distances| distances.on_cpu())
                 .transpose()?,
             order: self.order,
+        })
+    }
+
+    /// The tensors of a layer as [`cpu`] wants them.
+    fn cpu_layer(
+        &self,
+        machine: cpu::Machine,
+        number: usize,
+        tensors: &VarBuilder<'_>,
+    ) -> Result<cpu::Layer> {
+        let (sizes, names) = (&self.sizes, self.names);
+        let format = sizes.precision.into();
+        let (d, inner) = (sizes.width, sizes.intermediate);
+        // The maps of these names, with their results side by side.
+        let linear = |name: &str, maps: &[&str], from: usize, to: usize| {
+            let all = |what: &str, shape: &[usize]| -> Result<Vec<f32>> {
+                let mut all = Vec::with_capacity(maps.len() * shape.iter().product::<usize>());
+                for map in maps {
+                    all.extend(numbers(&tensors.pp(map).get(shape, what)?)?);
+                }
+                Ok(all)
+            };
+            let (name, shape) = (format!("{number} {name}"), (from, maps.len() * to));
+            let weights = self.packs.matrix(&name, (machine, format), shape, || {
+                all("weight", &[to, from])
+            })?;
+            Ok::<_, candle_core::Error>(cpu::Linear::new(weights, all("bias", &[to])?))
+        };
+        let norm = |name: &str| cpu_norm(&LayerNorm::load(tensors, name, d, sizes.epsilon, true)?);
+        Ok(cpu::Layer {
+            width: d,
+            heads: sizes.heads,
+            scale: sizes.scale() as f32,
+            activation: sizes.activation,
+            qkv: linear("qkv", &names.attention, d, d)?,
+            attention_out: linear("out", &[names.output], d, d)?,
+            attention_norm: norm(names.output_norm)?,
+            up: linear("up", &[names.up], d, inner)?,
+            down: linear("down", &[names.down], inner, d)?,
+            norm: norm(names.norm)?,
         })
     }
 }
@@ -180,36 +218,11 @@ fn bias(map: &Linear) -> Result<Vec<f32>> {
     }
 }
 
-fn cpu_linear(machine: cpu::Machine, format: cpu::Format, map: &Linear) -> Result<cpu::Linear> {
-    let weights = numbers(map.weight())?;
-    Ok(cpu::Linear::new(machine, format, &weights, bias(map)?))
-}
-
-/// The tensors of a layer as [`cpu`] wants them.
-fn cpu_layer(
-    machine: cpu::Machine,
-    format: cpu::Format,
-    attention: &Attention,
-    rest: &PostNorm,
-) -> Result<cpu::Layer> {
-    let linear = |map: &Linear| cpu_linear(machine, format, map);
-    let (mut weights, mut biases) = (Vec::new(), Vec::new());
-    for map in [&attention.query, &attention.key, &attention.value] {
-        weights.extend(numbers(map.weight())?);
-        biases.extend(bias(map)?);
-    }
-    Ok(cpu::Layer {
-        width: attention.query.weight().dim(0)?,
-        heads: attention.heads,
-        scale: attention.scale as f32,
-        activation: rest.activation,
-        qkv: cpu::Linear::new(machine, format, &weights, biases),
-        attention_out: linear(&rest.output)?,
-        attention_norm: cpu_norm(&rest.output_norm)?,
-        up: linear(&rest.up)?,
-        down: linear(&rest.down)?,
-        norm: cpu_norm(&rest.norm)?,
-    })
+/// In f32: a small product, once a text, is not worth a loss, nor a place among what is packed.
+fn cpu_linear(machine: cpu::Machine, map: &Linear) -> Result<cpu::Linear> {
+    let (weights, depth) = (numbers(map.weight())?, map.weight().dim(1)?);
+    let weights = cpu::Matrix::new(machine, cpu::Format::Full, &weights, depth);
+    Ok(cpu::Linear::new(weights, bias(map)?))
 }
 
 #[cfg(test)]

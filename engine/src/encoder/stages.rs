@@ -109,7 +109,7 @@ fn dense(folder: &Path, dimension: &mut usize) -> Result<(Loaded, Stage)> {
         dimension: to,
         bias,
         activation,
-        weights_sha256: weights.sha256(),
+        weights_sha256: weights.sha256()?,
     };
     Ok((Loaded::Dense(map, activation), spec))
 }

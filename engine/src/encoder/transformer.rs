@@ -1,15 +1,16 @@
 //! The part of a model that encoders and heads share: token ids in, hidden states out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::architecture::{self, Network, Shape};
+use super::architecture::{self, Loader, Network, Shape};
 use super::batch::{Batch, Mix, Workers, plan};
-use super::config::{Layout, read_json};
+use super::config::{Layout, MOST_SETTINGS, parse_json, read_file};
 use super::device;
+use super::kept::Shelf;
 use super::tokenizer::{PairFrame, TextTokenizer};
 use super::weights::Weights;
 use super::{Device, ModelError, Precision, cpu};
@@ -34,7 +35,7 @@ impl From<Vec<u32>> for Sequence {
 }
 
 /// How a transformer is opened.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TransformerOptions {
     /// Worker threads; as many as the machine offers.
     pub threads: Option<usize>,
@@ -43,6 +44,8 @@ pub(super) struct TransformerOptions {
     pub device: Device,
     /// How the processor computes.
     pub precision: Option<Precision>,
+    /// The folder in which it is kept what need not be computed at every start.
+    pub kept: Option<PathBuf>,
 }
 
 /// A transformer with its tokenizer and the threads that run it.
@@ -74,18 +77,23 @@ impl Transformer {
     ) -> Result<(Transformer, Weights)> {
         let folder = &layout.transformer;
         let config_path = folder.join("config.json");
-        let (shape, load) = architecture::read(&config_path, &read_json(&config_path)?)?;
+        let config = read_file(&config_path, MOST_SETTINGS)?;
+        let (shape, load) = architecture::read(&config_path, &parse_json(&config_path, &config)?)?;
         let device = options.device.open()?;
         let precision = precision(name, options.precision, &shape, &device)?;
-        let weights = Weights::open(folder, device.clone(), precision)?;
-        let (hash, tokenizer, network) = thread::scope(|scope| {
-            let hash = scope.spawn(|| weights.sha256());
+        let mut weights = Weights::open(folder, device.clone(), precision)?;
+        let shelf = options.kept.and_then(|kept| Shelf::new(&kept, folder));
+        let (tokenizer, loaded) = thread::scope(|scope| {
             let tokenizer = scope.spawn(|| TextTokenizer::open(folder, name, layout.lowercase));
-            let network = load(&weights);
-            (hash.join(), tokenizer.join(), network)
+            let loaded = match shelf {
+                Some(shelf) => load_kept(&shelf, &mut weights, &config, load),
+                None => load_hashing(&weights, load),
+            };
+            (tokenizer.join(), loaded)
         });
-        let hash = hash.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let (hash, network) = loaded?;
+        weights.check_unchanged()?;
         let transformer = Transformer {
             name: name.to_owned(),
             limit: limit(
@@ -101,7 +109,7 @@ impl Transformer {
             weights_sha256: hash,
             tokenizer,
             device,
-            network: network?,
+            network,
             workers: Workers::start(options.threads)?,
         };
         Ok((transformer, weights))
@@ -292,6 +300,33 @@ impl Transformer {
             }
         }
     }
+}
+
+/// The hash of the weights, and the model made of them and of what was kept. The hash comes first, for what was kept is
+/// of the weights that have it.
+fn load_kept(
+    shelf: &Shelf,
+    weights: &mut Weights,
+    config: &[u8],
+    load: Loader,
+) -> Result<(String, Network)> {
+    let hash = shelf.hash(weights)?;
+    weights.packs = shelf.packs(&hash, config, weights.precision);
+    let network = load(weights)?;
+    weights.check_unchanged()?;
+    weights.packs.finish();
+    Ok((hash, network))
+}
+
+/// The same where nothing is kept, side by side.
+fn load_hashing(weights: &Weights, load: Loader) -> Result<(String, Network)> {
+    thread::scope(|scope| {
+        let hash = scope.spawn(|| weights.sha256());
+        let network = load(weights);
+        let hash = hash.join();
+        let hash = hash.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((hash, network?))
+    })
 }
 
 /// The limit that was asked for, else the folder's, as far as there are positions.

@@ -7,23 +7,22 @@ use std::sync::Mutex;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
-use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::config::read_file;
+use super::kept::{Packs, Stamp};
+use super::weight_file::WeightFile;
 use super::{ModelError, Precision, read_json};
-use crate::Result;
+use crate::{Error, Result};
 
-/// The most bytes that a file of weights has: several times the largest known encoder.
-const MOST_BYTES: u64 = 64 << 30;
-
-/// The bytes of a model's weights.
+/// A model's weights, on disk.
 pub(super) struct Weights {
-    files: Vec<(PathBuf, Vec<u8>)>,
+    files: Vec<WeightFile>,
     /// Where tensors are built.
     device: Device,
     /// How the model will be computed.
     pub precision: Precision,
+    /// Those of its matrices that were kept as the processor wants them.
+    pub packs: Packs,
 }
 
 /// Lower-case hex.
@@ -87,39 +86,46 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Weights {
-    /// Reads the weights in `folder`, for tensors on `device`.
+    /// Opens the weights in `folder`, for tensors on `device`.
     pub fn open(folder: &Path, device: Device, precision: Precision) -> Result<Weights> {
-        let files = weight_files(folder)?
-            .into_iter()
-            .map(|path| {
-                let bytes = read_file(&path, MOST_BYTES)?;
-                Ok((path, bytes))
-            })
-            .collect::<Result<_>>()?;
+        let files = weight_files(folder)?.into_iter().map(WeightFile::open);
         Ok(Weights {
-            files,
+            files: files.collect::<Result<_>>()?,
             device,
             precision,
+            packs: Packs::None,
         })
     }
 
     /// Size of the files in bytes.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+        self.files.iter().map(|file| file.length).sum()
+    }
+
+    /// The files, and what each was when it was opened; `None` where that cannot be told.
+    pub fn stamps(&self) -> Option<Vec<(&Path, Stamp)>> {
+        let stamp = |file: &'_ WeightFile| file.stamp.clone();
+        let files = self.files.iter();
+        files
+            .map(|file| Some((file.path.as_path(), stamp(file)?)))
+            .collect()
     }
 
     /// SHA-256 of the one file in hex, or of the shards' hashes in hex, one a line, in order of name.
-    pub fn sha256(&self) -> String {
+    pub fn sha256(&self) -> Result<String> {
         match self.files.as_slice() {
-            [(_, bytes)] => sha256_hex(bytes),
+            [file] => file.sha256(),
             shards => {
-                let lines: String = shards
-                    .iter()
-                    .map(|(_, bytes)| sha256_hex(bytes) + "\n")
-                    .collect();
-                sha256_hex(lines.as_bytes())
+                let lines = shards.iter().map(|file| Ok(file.sha256()? + "\n"));
+                Ok(sha256_hex(lines.collect::<Result<String>>()?.as_bytes()))
             }
         }
+    }
+
+    /// An error if one of the files was written to since it was opened: what was read would be of no model, and
+    /// not of the one that the hash names.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.files.iter().try_for_each(WeightFile::check_unchanged)
     }
 
     /// Builds a model from its tensors, all converted to f32. A checkpoint may keep the encoder under any
@@ -130,13 +136,19 @@ impl Weights {
         anchor: &str,
         build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
     ) -> Result<T> {
-        let parsed = self.parse()?;
-        self.build(&parsed, &prefix(&parsed, anchor), build)
+        self.load_below(&self.prefix(anchor), build)
     }
 
     /// The prefix under which the encoder stands whose tensor `anchor` is.
-    pub fn prefix(&self, anchor: &str) -> Result<String> {
-        Ok(prefix(&self.parse()?, anchor))
+    ///
+    /// It is the shortest one, empty or ending in a dot: `bert.` in many checkpoints, `0.auto_model.` in those of
+    /// sentence-transformers.
+    pub fn prefix(&self, anchor: &str) -> String {
+        let names = self.files.iter().flat_map(WeightFile::names);
+        let prefixes = names.filter_map(|name| name.strip_suffix(anchor).map(str::to_owned));
+        let found = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
+        let shortest = found.min_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+        shortest.unwrap_or_default()
     }
 
     /// Builds what stands under `prefix`.
@@ -145,24 +157,13 @@ impl Weights {
         prefix: &str,
         build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
     ) -> Result<T> {
-        self.build(&self.parse()?, prefix, build)
-    }
-
-    fn build<T>(
-        &self,
-        parsed: &[(&Path, SafeTensors<'_>)],
-        prefix: &str,
-        build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
-    ) -> Result<T> {
-        let first = parsed
-            .first()
-            .map(|(path, _)| path.to_path_buf())
-            .unwrap_or_default();
+        let first = self.files.first();
+        let first = first.map(|file| file.path.clone()).unwrap_or_default();
         let mut tensors = BTreeMap::new();
-        for (path, file) in parsed {
-            for name in file.names() {
-                if let Some(name) = name.strip_prefix(prefix) {
-                    tensors.insert(canonical(name), (*path, file, format!("{prefix}{name}")));
+        for file in &self.files {
+            for full in file.names() {
+                if let Some(name) = full.strip_prefix(prefix) {
+                    tensors.insert(canonical(name), (file, full));
                 }
             }
         }
@@ -183,35 +184,10 @@ impl Weights {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         match (built, failure) {
             (Ok(model), _) => Ok(model),
-            (Err(_), Some(failure)) => Err(failure.into()),
+            (Err(_), Some(failure)) => Err(failure),
             (Err(error), None) => Err(ModelError::Compute(error).into()),
         }
     }
-
-    fn parse(&self) -> Result<Vec<(&Path, SafeTensors<'_>)>, ModelError> {
-        self.files
-            .iter()
-            .map(|(path, bytes)| match SafeTensors::deserialize(bytes) {
-                Ok(tensors) => Ok((path.as_path(), tensors)),
-                Err(error) => Err(ModelError::Malformed {
-                    path: path.clone(),
-                    reason: error.to_string(),
-                }),
-            })
-            .collect()
-    }
-}
-
-/// The shortest prefix, empty or ending in a dot, under which the tensor `anchor` stands: `bert.` in many
-/// checkpoints, `0.auto_model.` in those of sentence-transformers.
-fn prefix(files: &[(&Path, SafeTensors<'_>)], anchor: &str) -> String {
-    let names = files.iter().flat_map(|(_, file)| file.names());
-    let prefixes = names.filter_map(|name| name.strip_suffix(anchor));
-    let found = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
-    found
-        .min_by_key(|prefix| (prefix.len(), *prefix))
-        .unwrap_or_default()
-        .to_owned()
 }
 
 /// Today's name of a tensor: checkpoints from the TensorFlow days call a LayerNorm's weight gamma and its
@@ -229,13 +205,13 @@ fn canonical(name: &str) -> String {
 struct Backend<'a> {
     prefix: &'a str,
     first: PathBuf,
-    /// By canonical name without prefix: the file, its tensors, the full name.
-    tensors: BTreeMap<String, (&'a Path, &'a SafeTensors<'a>, String)>,
-    failure: &'a Mutex<Option<ModelError>>,
+    /// By canonical name without prefix: the file, the full name.
+    tensors: BTreeMap<String, (&'a WeightFile, String)>,
+    failure: &'a Mutex<Option<Error>>,
 }
 
 impl Backend<'_> {
-    fn fail(&self, error: ModelError) -> candle_core::Error {
+    fn fail(&self, error: Error) -> candle_core::Error {
         let message = error.to_string();
         let mut failure = self
             .failure
@@ -256,47 +232,41 @@ impl SimpleBackend for Backend<'_> {
         device: &Device,
     ) -> candle_core::Result<Tensor> {
         let expected = shape.dims().to_vec();
-        let Some((path, file, full)) = self.tensors.get(name) else {
-            let tensor = format!("{}{name}", self.prefix);
-            return Err(self.fail(ModelError::MissingTensor {
+        let known = self.tensors.get(name);
+        let Some((file, info)) = known.and_then(|(file, full)| Some((file, file.tensor(full)?)))
+        else {
+            let missing = ModelError::MissingTensor {
                 path: self.first.clone(),
-                tensor,
+                tensor: format!("{}{name}", self.prefix),
                 expected,
-            }));
+            };
+            return Err(self.fail(missing.into()));
         };
-        let (path, tensor) = (path.to_path_buf(), full.clone());
-        let view = match file.tensor(full) {
-            Ok(view) => view,
-            Err(error) => {
-                return Err(self.fail(ModelError::Malformed {
-                    path,
-                    reason: error.to_string(),
-                }));
-            }
-        };
-        if view.shape() != expected {
-            let found = view.shape().to_vec();
-            return Err(self.fail(ModelError::TensorShape {
+        let tensor = known.map(|(_, full)| full.clone()).unwrap_or_default();
+        let path = file.path.clone();
+        if info.shape != expected {
+            let found = info.shape.clone();
+            let wrong = ModelError::TensorShape {
                 path,
                 tensor,
                 expected,
                 found,
-            }));
+            };
+            return Err(self.fail(wrong.into()));
         }
-        let stored = match view.dtype() {
-            Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                let found = format!("{other:?}");
-                return Err(self.fail(ModelError::TensorType {
+        match file.read(info, device) {
+            Ok(Some(read)) => read.to_dtype(dtype),
+            Ok(None) => {
+                let found = format!("{:?}", info.dtype);
+                let wrong = ModelError::TensorType {
                     path,
                     tensor,
                     found,
-                }));
+                };
+                Err(self.fail(wrong.into()))
             }
-        };
-        Tensor::from_raw_buffer(view.data(), stored, &expected, device)?.to_dtype(dtype)
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {

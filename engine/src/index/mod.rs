@@ -1,9 +1,10 @@
 //! The index: one tantivy index whose segments carry a vector column.
 //!
-//! Reading order: `schema` (what a row is), `writer` (documents in), `documents` (rows grouped
+//! Reading order: `schema` (what a row is), `attached` (its encoder), `writer` (documents in), `documents` (rows grouped
 //! by document), `snapshot` (a consistent view), `graphs` (derived from it), `summary` (what is in it,
 //! and whether it is sound).
 
+mod attached;
 pub(crate) mod documents;
 mod embed;
 mod error;
@@ -27,6 +28,7 @@ use crate::Result;
 use crate::encoder::{Encoder, EncoderSpec};
 use crate::vector::plugin::VectorPlugin;
 
+use attached::Attached;
 use schema::Fields;
 use snapshot::View;
 
@@ -45,7 +47,7 @@ const COMMIT: &str = "meta.json";
 #[derive(Clone)]
 pub struct Index {
     shared: Arc<Shared>,
-    encoder: Option<Arc<Encoder>>,
+    encoder: Option<Arc<Attached>>,
 }
 
 struct Shared {
@@ -160,36 +162,35 @@ impl Index {
     /// # Errors
     /// [`IndexError::OtherEncoder`] unless it is the one that the index was built with.
     pub fn with_encoder(mut self, encoder: Arc<Encoder>) -> Result<Self> {
-        let (index, given) = (&self.spec().encoder, encoder.spec());
-        if index.fingerprint() != given.fingerprint() {
-            let name = |spec: &EncoderSpec| {
-                let fingerprint = spec.fingerprint();
-                format!(
-                    "{} ({})",
-                    spec.model,
-                    &fingerprint[..fingerprint.len().min(12)]
-                )
-            };
-            return Err(IndexError::OtherEncoder {
-                index: name(index),
-                given: name(given),
-                differences: index.differences(given),
-            }
-            .into());
-        }
-        self.encoder = Some(encoder);
+        attached::check(&self.spec().encoder, encoder.spec())?;
+        self.encoder = Some(Attached::now(encoder).into());
         Ok(self)
     }
 
-    /// The encoder.
+    /// The same index with an encoder that `load` loads when it is first needed, once for all clones. Whether it is
+    /// the one that the index was built with shows only then.
+    pub fn with_encoder_later(
+        mut self,
+        load: impl Fn() -> Result<Arc<Encoder>> + Send + Sync + 'static,
+    ) -> Self {
+        self.encoder = Some(Attached::later(Box::new(load)).into());
+        self
+    }
+
+    /// The encoder, loaded if it is not yet.
     ///
     /// # Errors
-    /// [`IndexError::NoEncoder`] if none was attached.
+    /// [`IndexError::NoEncoder`] if none was attached, [`IndexError::OtherEncoder`] if it is not the one that the
+    /// index was built with, or what went wrong when it was loaded.
     pub fn encoder(&self) -> Result<&Arc<Encoder>> {
-        self.encoder.as_ref().ok_or_else(|| {
-            let model = self.spec().encoder.model.clone();
-            IndexError::NoEncoder { model }.into()
-        })
+        let own = &self.spec().encoder;
+        match &self.encoder {
+            Some(attached) => attached.get(own),
+            None => {
+                let model = own.model.clone();
+                Err(IndexError::NoEncoder { model }.into())
+            }
+        }
     }
 
     /// What the index was built with.

@@ -57,7 +57,7 @@ pub fn inspect(folder: &Path) -> Result<ModelInfo> {
         folder: folder.to_owned(),
         parameters,
         bytes: bytes_in(folder),
-        memory_estimate_bytes: memory_estimate(encoder.weight_bytes(), parameters),
+        memory_estimate_bytes: memory_estimate(parameters, encoder.token_numbers()),
         fingerprint: spec.fingerprint(),
         spec,
     })
@@ -69,12 +69,12 @@ pub fn parameters(folder: &Path) -> Result<u64> {
     files.iter().map(|file| parameters_in(file)).sum()
 }
 
-/// An estimate of the most memory that a model takes, in bytes: its files and the weights made of them in
-/// f32, four bytes each, are there together while it loads, and a working set for the tokenizer and the
-/// batches.
-fn memory_estimate(weight_bytes: u64, parameters: u64) -> u64 {
+/// An estimate of the most memory that a model takes, in bytes: its weights in f32, four bytes each, or while it loads
+/// for the first time its table of tokens twice, and a working set for the tokenizer and the batches. From the second
+/// time on it takes less.
+fn memory_estimate(parameters: u64, token_numbers: u64) -> u64 {
     const WORKING_SET: u64 = 64 << 20;
-    weight_bytes + 4 * parameters + WORKING_SET
+    4 * parameters.max(2 * token_numbers) + WORKING_SET
 }
 
 impl ModelStore {

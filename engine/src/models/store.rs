@@ -15,7 +15,8 @@ use crate::encoder::ModelError;
 /// that does as the environment says.
 #[derive(Debug, Clone)]
 pub struct ModelStore {
-    /// Kenning's own cache; the model `org/name` lies in `models/org/name`.
+    /// Kenning's own cache; the model `org/name` lies in `models/org/name`, and in `packed` what makes models that
+    /// were loaded before load quickly. All of that may be removed at any time.
     pub cache: PathBuf,
     /// Never touch the network.
     pub offline: bool,
@@ -106,6 +107,11 @@ impl ModelStore {
             }
         }
         Ok(None)
+    }
+
+    /// The folder of Kenning's cache that holds what is kept of models so that they load quickly.
+    pub(crate) fn kept(&self) -> PathBuf {
+        self.cache.join("packed")
     }
 
     /// The folder of Kenning's cache that holds models.

@@ -1,8 +1,8 @@
-//! Attention against the definition in plain loops, and the sum of embeddings.
+//! Attention against the definition in plain loops.
 
 #![allow(clippy::unwrap_used)]
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 
 use super::*;
 
@@ -133,58 +133,4 @@ fn long_texts_are_computed_in_stretches() {
     let found = attend(&q, &k, &v, &Scores::Biased(&slope)).unwrap();
     assert_rows(&found, &q, &k, &v, &some, &|_, i, j| (i + j) as f64 / 900.0);
     assert!(asked.borrow().len() > 1);
-}
-
-#[test]
-fn embeddings_are_summed_as_far_as_there_are_any() {
-    let tensors = std::collections::HashMap::from([
-        ("word_embeddings.weight".to_owned(), noise(8, &[5, 3])),
-        ("position_embeddings.weight".to_owned(), noise(9, &[6, 3])),
-        (
-            "token_type_embeddings.weight".to_owned(),
-            noise(10, &[2, 3]),
-        ),
-    ]);
-    let table = |name: &str| tensors[&format!("{name}.weight")].to_vec2::<f32>().unwrap();
-    let (words, places, kinds) = (
-        table("word_embeddings"),
-        table("position_embeddings"),
-        table("token_type_embeddings"),
-    );
-    let source = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
-    let ids = [[4_u32, 1, 2], [0, 3, 1]];
-    for (positions, types, padding, rows) in [
-        (6, 2, None, [[0, 1, 2], [0, 1, 2]]),
-        (6, 0, Some(2), [[3, 4, 2], [3, 4, 5]]),
-        (6, 2, Some(1), [[2, 1, 3], [2, 3, 1]]),
-        (0, 2, None, [[0; 3]; 2]),
-        (0, 0, None, [[0; 3]; 2]),
-    ] {
-        let sizes = EmbeddingSizes {
-            vocabulary: 5,
-            width: 3,
-            positions,
-            types,
-            padding,
-        };
-        let embeddings = Embeddings::load(&source, &sizes).unwrap();
-        let input = Tensor::new(&ids, &Device::Cpu).unwrap();
-        let second = Tensor::new(&[[0_u32, 1, 1], [0, 0, 1]], &Device::Cpu).unwrap();
-        let typed = embeddings.forward(&input, Some(&second)).unwrap();
-        let plain = embeddings.forward(&input, None).unwrap();
-        let plain: Vec<Vec<Vec<f32>>> = plain.to_vec3().unwrap();
-        let typed: Vec<Vec<Vec<f32>>> = typed.to_vec3().unwrap();
-        for (text, at) in (0..2).flat_map(|text| (0..3).map(move |at| (text, at))) {
-            for column in 0..3 {
-                let mut expected = words[ids[text][at] as usize][column];
-                if positions > 0 {
-                    expected += places[rows[text][at]][column];
-                }
-                let of_type = |kind: usize| if types > 0 { kinds[kind][column] } else { 0.0 };
-                let own = of_type(usize::from(at == 2 || (text, at) == (0, 1)));
-                assert!((plain[text][at][column] - expected - of_type(0)).abs() < 1e-6);
-                assert!((typed[text][at][column] - expected - own).abs() < 1e-6);
-            }
-        }
-    }
 }

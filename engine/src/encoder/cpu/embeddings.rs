@@ -1,6 +1,6 @@
 //! Where a text enters: the sum of its tokens' embeddings, normalised.
 
-use super::{LayerNorm, Machine};
+use super::{LayerNorm, Machine, Numbers};
 
 /// A text, as the network reads it.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,7 @@ pub struct Text<'a> {
 
 /// The tables of embeddings, each of rows of one width, and the norm after their sum.
 pub struct Embeddings {
-    pub tokens: Vec<f32>,
+    pub tokens: Numbers<f32>,
     /// Rows for positions, with what type 0 adds; empty where a family has none.
     pub positions: Vec<f32>,
     /// What is added to every row where there are no positions; zeros if nothing is.

@@ -93,6 +93,11 @@ impl Panels {
         panels
     }
 
+    /// The numbers, panel after panel.
+    pub fn into_numbers(self) -> Vec<f32> {
+        self.numbers
+    }
+
     /// Takes over a matrix of `depth` rows of `columns` numbers, `stride` apart, in the memory of the one before.
     pub fn fill(
         &mut self,
@@ -107,36 +112,6 @@ impl Panels {
             let present = first..columns.min(first + width);
             for (place, row) in panel.chunks_exact_mut(width).zip(rows.chunks(stride)) {
                 copy(&mut place[..present.len()], &row[present.clone()]);
-            }
-        }
-    }
-
-    /// Products of all `rows`, as deep as the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
-    /// while it is in the cache.
-    pub fn multiply_all(&self, tile: Tile, rows: &[f32], bias: &[f32], out: &mut [f32]) {
-        let width = tile.width;
-        let mut products = [0f32; TILE];
-        for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
-            let first = number * width;
-            let present = width.min(self.columns - first);
-            let bias = &bias[first..first + present];
-            let blocks = rows.chunks(tile.rows * self.depth);
-            for (rows, out) in blocks.zip(out.chunks_mut(tile.rows * self.columns)) {
-                let part = Part {
-                    a: rows,
-                    stride: self.depth,
-                    rows: rows.len() / self.depth,
-                    panel,
-                };
-                let products = &mut products[..part.rows * width];
-                (tile.multiply)(&part, products, width);
-                let out = out.chunks_exact_mut(self.columns);
-                for (out, product) in out.zip(products.chunks_exact(width)) {
-                    let sums = product.iter().zip(bias);
-                    for (place, (product, bias)) in out[first..].iter_mut().zip(sums) {
-                        *place = product + bias;
-                    }
-                }
             }
         }
     }

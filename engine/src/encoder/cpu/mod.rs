@@ -11,7 +11,7 @@
 //! group of 128 (`codes`, `dot`). Attention is then computed in bfloat16 where the machine can (`half`). All else
 //! stays in f32.
 //!
-//! Reading order: `tile`, `matrix`, `codes`, `dot`, `weights`, `functions`, `elementwise`, `half`, `attention`,
+//! Reading order: `tile`, `matrix`, `codes`, `dot`, `numbers`, `weights`, `functions`, `elementwise`, `half`, `attention`,
 //! `layer`, `embeddings`, `network`.
 
 /// Calls `$tile` with the number of rows as a constant, without which the sums would not be in registers.
@@ -36,6 +36,7 @@ mod half;
 mod layer;
 mod matrix;
 mod network;
+mod numbers;
 mod tile;
 mod weights;
 
@@ -44,8 +45,10 @@ pub use elementwise::is_computed;
 pub use embeddings::{Embeddings, Text};
 pub use layer::{Layer, LayerNorm};
 pub use network::Network;
-pub use weights::Linear;
+pub use numbers::{Mapped, Numbers};
+pub use weights::{Linear, Matrix};
 
+use super::Precision;
 use dot::DotTile;
 use elementwise::{AddAndNormalise, Elementwise};
 use half::HalfTile;
@@ -58,6 +61,15 @@ pub enum Format {
     Full,
     /// As bytes.
     Bytes,
+}
+
+impl From<Precision> for Format {
+    fn from(precision: Precision) -> Format {
+        match precision {
+            Precision::F32 => Format::Full,
+            Precision::Int8 => Format::Bytes,
+        }
+    }
 }
 
 /// How this machine computes.
@@ -77,6 +89,19 @@ impl Machine {
             dot: DotTile::best(),
             half: HalfTile::best_for_pairs(),
             elementwise: Elementwise::best(),
+        }
+    }
+
+    /// A word for how weights lie in memory: it differs where those that were kept in a file cannot be used.
+    pub fn layout(&self, format: Format) -> String {
+        let order = if cfg!(target_endian = "big") {
+            "be"
+        } else {
+            "le"
+        };
+        match format {
+            Format::Full => format!("f32-{}-{order}", self.tile.width),
+            Format::Bytes => format!("int8-{}-{}-{order}", self.dot.width, codes::GROUP),
         }
     }
 }

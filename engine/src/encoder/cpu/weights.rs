@@ -3,19 +3,23 @@
 use std::ops::Range;
 
 use super::codes::{Codes, group};
-use super::dot::{DotTile, Part};
+use super::dot::{self, DotTile};
 use super::matrix::{Panels, TILE};
+use super::numbers::{Mapped, Numbers};
+use super::tile::{self, Tile};
 use super::{Format, Machine};
 
 /// A linear layer.
 pub struct Linear {
-    weights: Weights,
+    weights: Matrix,
     bias: Vec<f32>,
-    depth: usize,
 }
 
+/// The weights of a linear layer.
+pub struct Matrix(Weights);
+
 enum Weights {
-    Full(Panels),
+    Full(FullPanels),
     Bytes(BytePanels),
 }
 
@@ -25,19 +29,68 @@ const WIDEST: usize = 32;
 /// Rows that are multiplied one after the other with a panel while it is in the cache.
 pub const BLOCK: usize = 48;
 
-impl Linear {
-    /// Of weights as checkpoints have them: a row of `depth` numbers for each number of the bias.
-    pub fn new(machine: Machine, format: Format, weights: &[f32], bias: Vec<f32>) -> Linear {
-        let depth = weights.len() / bias.len().max(1);
-        let weights = match format {
-            Format::Full => Weights::Full(Panels::of_weights(machine.tile, weights, depth)),
+impl Matrix {
+    /// Of weights as checkpoints have them: a row of `depth` numbers for each number that comes out.
+    pub fn new(machine: Machine, format: Format, weights: &[f32], depth: usize) -> Matrix {
+        Matrix(match format {
+            Format::Full => Weights::Full(FullPanels::new(machine.tile, weights, depth)),
             Format::Bytes => Weights::Bytes(BytePanels::new(machine.dot, weights, depth)),
-        };
-        Linear {
-            weights,
-            bias,
-            depth,
+        })
+    }
+
+    /// What it consists of, to be kept in a file.
+    pub fn parts(&self) -> Vec<&[u8]> {
+        match &self.0 {
+            Weights::Full(panels) => vec![bytemuck::cast_slice(&panels.numbers)],
+            Weights::Bytes(panels) => vec![
+                bytemuck::cast_slice(&panels.numbers),
+                bytemuck::cast_slice(&panels.scales),
+                bytemuck::cast_slice(&panels.sums),
+            ],
         }
+    }
+
+    /// A matrix for rows of `depth` numbers, `columns` of which come out, of the parts that were kept of it;
+    /// `None` where they are those of another.
+    pub fn of_parts(
+        machine: Machine,
+        format: Format,
+        (depth, columns): (usize, usize),
+        parts: &[Mapped],
+    ) -> Option<Matrix> {
+        let weights = match (format, parts) {
+            (Format::Full, [numbers]) => {
+                let size = columns.next_multiple_of(machine.tile.width) * depth;
+                let numbers = Numbers::mapped(numbers, size)?;
+                Weights::Full(FullPanels { numbers, depth })
+            }
+            (Format::Bytes, [numbers, scales, sums]) => {
+                let columns = columns.next_multiple_of(machine.dot.width);
+                let of_groups = columns * depth.div_ceil(group(depth));
+                Weights::Bytes(BytePanels {
+                    numbers: Numbers::mapped(numbers, columns * depth.next_multiple_of(4))?,
+                    scales: Numbers::mapped(scales, of_groups)?,
+                    sums: Numbers::mapped(sums, of_groups)?,
+                    depth,
+                })
+            }
+            _ => return None,
+        };
+        Some(Matrix(weights))
+    }
+
+    fn depth(&self) -> usize {
+        match &self.0 {
+            Weights::Full(panels) => panels.depth,
+            Weights::Bytes(panels) => panels.depth,
+        }
+    }
+}
+
+impl Linear {
+    /// A layer with these weights, and a bias of as many numbers as come out.
+    pub fn new(weights: Matrix, bias: Vec<f32>) -> Linear {
+        Linear { weights, bias }
     }
 
     /// How many numbers come out for each row.
@@ -47,7 +100,7 @@ impl Linear {
 
     /// How its weights are kept.
     pub fn format(&self) -> Format {
-        match self.weights {
+        match self.weights.0 {
             Weights::Full(_) => Format::Full,
             Weights::Bytes(_) => Format::Bytes,
         }
@@ -55,12 +108,62 @@ impl Linear {
 
     /// `[rows, depth]` in, `[rows, columns]` out, the bias added.
     pub fn apply(&self, machine: Machine, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
-        debug_assert_eq!(out.len() / self.columns(), rows.len() / self.depth);
-        match &self.weights {
+        debug_assert_eq!(
+            out.len() / self.columns(),
+            rows.len() / self.weights.depth()
+        );
+        match &self.weights.0 {
             Weights::Full(panels) => panels.multiply_all(machine.tile, rows, &self.bias, out),
             Weights::Bytes(panels) => {
-                codes.fill(machine.elementwise.encode, rows, self.depth);
+                codes.fill(machine.elementwise.encode, rows, panels.depth);
                 panels.multiply_all(machine.dot, codes, &self.bias, out);
+            }
+        }
+    }
+}
+
+/// Weights in f32 in panels.
+struct FullPanels {
+    /// Panel after panel, the last one filled up with zeros.
+    numbers: Numbers<f32>,
+    depth: usize,
+}
+
+impl FullPanels {
+    /// Of rows of `depth` weights, one for each column.
+    fn new(tile: Tile, weights: &[f32], depth: usize) -> FullPanels {
+        let numbers = Panels::of_weights(tile, weights, depth)
+            .into_numbers()
+            .into();
+        FullPanels { numbers, depth }
+    }
+
+    /// Products of all `rows`, as deep as the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
+    /// while it is in the cache.
+    fn multiply_all(&self, tile: Tile, rows: &[f32], bias: &[f32], out: &mut [f32]) {
+        let (width, columns) = (tile.width, bias.len());
+        let mut products = [0f32; TILE];
+        for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
+            let first = number * width;
+            let present = width.min(columns - first);
+            let bias = &bias[first..first + present];
+            let blocks = rows.chunks(tile.rows * self.depth);
+            for (rows, out) in blocks.zip(out.chunks_mut(tile.rows * columns)) {
+                let part = tile::Part {
+                    a: rows,
+                    stride: self.depth,
+                    rows: rows.len() / self.depth,
+                    panel,
+                };
+                let products = &mut products[..part.rows * width];
+                (tile.multiply)(&part, products, width);
+                let out = out.chunks_exact_mut(columns);
+                for (out, product) in out.zip(products.chunks_exact(width)) {
+                    let sums = product.iter().zip(bias);
+                    for (place, (product, bias)) in out[first..].iter_mut().zip(sums) {
+                        *place = product + bias;
+                    }
+                }
             }
         }
     }
@@ -69,11 +172,11 @@ impl Linear {
 /// Weights as bytes in panels.
 struct BytePanels {
     /// Panel after panel, group after group, four steps of a column beside each other.
-    numbers: Vec<i8>,
+    numbers: Numbers<i8>,
     /// For each panel and group, what a weight of each column stands for.
-    scales: Vec<f32>,
+    scales: Numbers<f32>,
     /// For each panel and group, the sum of the weights of each column, scaled.
-    sums: Vec<f32>,
+    sums: Numbers<f32>,
     depth: usize,
 }
 
@@ -108,9 +211,9 @@ impl BytePanels {
             }
         }
         BytePanels {
-            numbers,
-            scales,
-            sums,
+            numbers: numbers.into(),
+            scales: scales.into(),
+            sums: sums.into(),
             depth,
         }
     }
@@ -173,7 +276,7 @@ impl Panel<'_> {
         let width = tile.width;
         let groups = self.numbers.chunks(self.group * width);
         for (group, numbers) in groups.enumerate() {
-            let part = Part {
+            let part = dot::Part {
                 codes: &codes.numbers[rows.start * codes.stride + group * self.group..],
                 stride: codes.stride,
                 ranges: &codes.ranges[rows.start * codes.groups + group..],

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::super::activation::Activation;
 use super::super::architecture::{Loader, Network, Shape};
-use super::super::blocks::{EmbeddingSizes, LayerNames, linear};
+use super::super::blocks::{LayerNames, linear};
+use super::super::embeddings::EmbeddingSizes;
+use super::super::kept::Packs;
 use super::super::settings::{Settings, Sizes, limits};
 use super::super::stack::Stack;
 use super::bert::{ANCHOR, BASE, refuse_decoder};
@@ -68,12 +70,19 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
     };
     let loader: Loader = Box::new(move |weights| {
         let sizes = sizes.in_precision(weights.precision);
-        weights.load(ANCHOR, |tensors| load(&tensors, &sizes, counts))
+        weights.load(ANCHOR, |tensors| {
+            load(&tensors, &weights.packs, &sizes, counts)
+        })
     });
     Ok((shape, loader))
 }
 
-fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, counts: Counts) -> TensorResult<Network> {
+fn load(
+    tensors: &VarBuilder<'_>,
+    packs: &Packs,
+    sizes: &Sizes,
+    counts: Counts,
+) -> TensorResult<Network> {
     let Counts {
         embedding,
         groups,
@@ -87,6 +96,7 @@ fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, counts: Counts) -> TensorResult
         (0..inner).map(move |index| group.pp(index))
     });
     let stack = Stack {
+        packs,
         embeddings: tensors.pp("embeddings"),
         tables: EmbeddingSizes {
             width: embedding,

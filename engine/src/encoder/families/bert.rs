@@ -12,7 +12,9 @@ use serde_json::Value;
 use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Loader, Network, Shape};
-use super::super::blocks::{BERT_NAMES, EmbeddingSizes, LayerNames, linear};
+use super::super::blocks::{BERT_NAMES, LayerNames, linear};
+use super::super::embeddings::EmbeddingSizes;
+use super::super::kept::Packs;
 use super::super::settings::{Settings, Sizes};
 use super::super::stack::Stack;
 use super::jina;
@@ -106,12 +108,12 @@ impl Variant {
                 sizes: self.sizes.in_precision(weights.precision),
                 ..self
             };
-            weights.load(ANCHOR, |tensors| variant.load(&tensors))
+            weights.load(ANCHOR, |tensors| variant.load(&tensors, &weights.packs))
         });
         (shape, load)
     }
 
-    fn load(&self, tensors: &VarBuilder<'_>) -> TensorResult<Network> {
+    fn load(&self, tensors: &VarBuilder<'_>, packs: &Packs) -> TensorResult<Network> {
         let Variant {
             sizes, embedding, ..
         } = *self;
@@ -119,6 +121,7 @@ impl Variant {
             .then(|| linear(tensors, "embeddings_project", embedding, sizes.width, true));
         let layers = tensors.pp(self.layers);
         let stack = Stack {
+            packs,
             embeddings: tensors.pp("embeddings"),
             tables: EmbeddingSizes {
                 width: embedding,

@@ -17,9 +17,9 @@ use serde_json::Value;
 use super::super::Precision;
 use super::super::architecture::{Architecture, Loader, Network, Shape};
 use super::super::blocks::{
-    Attention, BERT_NAMES, EmbeddingSizes, Embeddings, LayerNames, LayerNorm, PostNorm, Scores,
-    attend, linear,
+    Attention, BERT_NAMES, LayerNames, LayerNorm, PostNorm, Scores, attend, linear,
 };
+use super::super::embeddings::{EmbeddingSizes, Embeddings};
 use super::super::settings::Sizes;
 use super::bert::ANCHOR;
 pub(super) use super::deberta_settings::Version;

@@ -19,10 +19,8 @@ use candle_nn::{Linear, Module, VarBuilder};
 use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::architecture::{Architecture, Loader, Network, Shape};
-use super::super::blocks::{
-    Attention, BERT_NAMES, EmbeddingSizes, Embeddings, LayerNorm, Scores, attend, linear,
-    split_heads,
-};
+use super::super::blocks::{Attention, BERT_NAMES, LayerNorm, Scores, attend, linear, split_heads};
+use super::super::embeddings::{EmbeddingSizes, Embeddings};
 use super::super::gated::{GateNames, Gated, GatedSizes};
 use super::super::settings::{Settings, Sizes};
 use super::bert::{ANCHOR, BASE, refuse_decoder_parts};

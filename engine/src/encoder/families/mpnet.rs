@@ -12,7 +12,9 @@ use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use super::super::architecture::{Loader, Network, Shape};
-use super::super::blocks::{BERT_NAMES, EmbeddingSizes, LayerNames};
+use super::super::blocks::{BERT_NAMES, LayerNames};
+use super::super::embeddings::EmbeddingSizes;
+use super::super::kept::Packs;
 use super::super::settings::{Settings, Sizes};
 use super::super::stack::{Distances, Stack};
 use super::bert::{ANCHOR, BASE, refuse_decoder};
@@ -63,16 +65,24 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<(Shape, Loader)> {
     };
     let loader: Loader = Box::new(move |weights| {
         let sizes = sizes.in_precision(weights.precision);
-        weights.load(ANCHOR, |tensors| load(&tensors, &sizes, rows))
+        weights.load(ANCHOR, |tensors| {
+            load(&tensors, &weights.packs, &sizes, rows)
+        })
     });
     Ok((shape, loader))
 }
 
-fn load(tensors: &VarBuilder<'_>, sizes: &Sizes, rows: usize) -> TensorResult<Network> {
+fn load(
+    tensors: &VarBuilder<'_>,
+    packs: &Packs,
+    sizes: &Sizes,
+    rows: usize,
+) -> TensorResult<Network> {
     let encoder = tensors.pp("encoder");
     let layers = encoder.pp("layer");
     let biases = encoder.pp("relative_attention_bias");
     let stack = Stack {
+        packs,
         embeddings: tensors.pp("embeddings"),
         tables: EmbeddingSizes {
             padding: Some(PADDING),

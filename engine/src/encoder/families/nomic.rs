@@ -15,7 +15,8 @@ use candle_nn::VarBuilder;
 
 use super::super::Precision;
 use super::super::architecture::{Architecture, Loader, Network, Shape};
-use super::super::blocks::{EmbeddingSizes, Embeddings, LayerNorm, Scores};
+use super::super::blocks::{LayerNorm, Scores};
+use super::super::embeddings::{EmbeddingSizes, Embeddings};
 use super::super::gated::{GateNames, Gated, GatedSizes};
 use super::super::rotary::{Angles, RotaryAttention, Rotation};
 use super::super::settings::Sizes;

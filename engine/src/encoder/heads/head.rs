@@ -68,6 +68,7 @@ impl Head {
             device: options.device,
             // Logits are those of the reference.
             precision: Some(Precision::F32),
+            kept: None,
         };
         let (transformer, weights) = Transformer::open(&name, &layout, how)?;
         let family = transformer.shape.name;
@@ -129,7 +130,7 @@ fn load(
     plan: Plan,
     labels: usize,
 ) -> Result<Network> {
-    let prefix = weights.prefix(transformer.shape.anchor)?;
+    let prefix = weights.prefix(transformer.shape.anchor);
     let outer = prefix
         .trim_end_matches('.')
         .rfind('.')

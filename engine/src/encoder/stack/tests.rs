@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device};
 
+use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::blocks::{BERT_NAMES, linear};
 use super::*;
@@ -50,6 +51,7 @@ fn stack(
     let project = linear(tensors, "project", narrow, sizes.width, true);
     let bucket = |distance: i64| (distance.clamp(-3, 3) + 3) as u32;
     Stack {
+        packs: &Packs::None,
         embeddings: tensors.clone(),
         tables: EmbeddingSizes {
             vocabulary: 30,
