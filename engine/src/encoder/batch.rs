@@ -99,25 +99,26 @@ impl Workers {
         self.team.install(work)
     }
 
-    /// Runs `work` on each of `batches`, in their order, and returns the results in that order. After an
-    /// error no further batch is begun.
+    /// Runs `work` on each of `batches`, in their order, and returns the results in that order. It gets the pool that
+    /// it may share its work with: where there is one batch, that of all threads. After an error no further batch is
+    /// begun.
     pub fn each<T: Send>(
         &self,
         batches: &[Batch],
-        work: impl Fn(&Batch) -> Result<T> + Sync,
+        work: impl Fn(&Batch, &ThreadPool) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         if let [batch] = batches {
-            return Ok(vec![self.together(|| work(batch))?]);
+            return Ok(vec![work(batch, &self.team)?]);
         }
         let next = AtomicUsize::new(0);
-        let run = || -> Result<Vec<(usize, T)>> {
+        let run = |lane: &ThreadPool| -> Result<Vec<(usize, T)>> {
             let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(batch) = batches.get(index) else {
                     return Ok(done);
                 };
-                match work(batch) {
+                match work(batch, lane) {
                     Ok(result) => done.push((index, result)),
                     Err(error) => {
                         next.store(batches.len(), Ordering::Relaxed);
@@ -129,7 +130,7 @@ impl Workers {
         let parts = thread::scope(|scope| {
             let lanes = self.lanes.iter().take(batches.len());
             let handles: Vec<_> = lanes
-                .map(|lane| scope.spawn(|| lane.install(run)))
+                .map(|lane| scope.spawn(|| lane.install(|| run(lane))))
                 .collect();
             handles
                 .into_iter()
@@ -194,7 +195,7 @@ mod tests {
     fn results_come_in_the_order_of_the_batches() {
         let batches = plan(&(2..40).collect::<Vec<_>>(), 3, Mix::OneLength);
         let workers = Workers::start(Some(3)).unwrap();
-        let lengths = workers.each(&batches, |batch| Ok(batch.tokens)).unwrap();
+        let lengths = workers.each(&batches, |batch, _| Ok(batch.tokens)).unwrap();
         assert_eq!(
             lengths,
             batches.iter().map(|batch| batch.tokens).collect::<Vec<_>>()
@@ -206,7 +207,7 @@ mod tests {
         let batches = plan(&vec![600; 100], 2, Mix::AnyLength);
         let workers = Workers::start(Some(2)).unwrap();
         let begun = Mutex::new(0);
-        let result: Result<Vec<()>> = workers.each(&batches, |_| {
+        let result: Result<Vec<()>> = workers.each(&batches, |_, _| {
             *begun.lock().unwrap() += 1;
             Err(ModelError::Threads {
                 threads: 0,

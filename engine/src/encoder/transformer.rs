@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use candle_core::Tensor;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::architecture::{self, Loader, Network, Shape};
@@ -246,8 +247,10 @@ impl Transformer {
             Network::Cpu(_) => Mix::AnyLength,
         };
         let batches = plan(&lengths, self.workers.threads(), mix);
-        let done = self.workers.each(&batches, |batch| {
-            let states = self.states(inputs, batch).map_err(ModelError::Compute)?;
+        let done = self.workers.each(&batches, |batch, pool| {
+            let states = self
+                .states(inputs, batch, pool)
+                .map_err(ModelError::Compute)?;
             let mut rest = states.as_slice();
             let each = batch.members.iter().map(|&index| {
                 let (states, after) = rest.split_at(lengths[index] * self.shape.dimension);
@@ -269,7 +272,12 @@ impl Transformer {
     }
 
     /// The states of a batch's texts, end to end.
-    fn states(&self, inputs: &[Sequence], batch: &Batch) -> candle_core::Result<Vec<f32>> {
+    fn states(
+        &self,
+        inputs: &[Sequence],
+        batch: &Batch,
+        pool: &ThreadPool,
+    ) -> candle_core::Result<Vec<f32>> {
         let members = batch.members.iter().map(|&member| &inputs[member]);
         match &self.network {
             Network::Tensors(network) => {
@@ -288,7 +296,8 @@ impl Transformer {
                     });
                     Tensor::from_vec(types.collect::<Vec<u32>>(), shape, &self.device)
                 });
-                let states = network.forward(&ids, types.transpose()?.as_ref())?;
+                let types = types.transpose()?;
+                let states = pool.install(|| network.forward(&ids, types.as_ref()))?;
                 states.flatten_all()?.to_vec1()
             }
             Network::Cpu(network) => {
@@ -296,7 +305,7 @@ impl Transformer {
                     ids: &input.ids,
                     types: &input.types,
                 });
-                Ok(network.run(&texts.collect::<Vec<_>>()))
+                Ok(network.run(&texts.collect::<Vec<_>>(), pool))
             }
         }
     }

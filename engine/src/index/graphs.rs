@@ -17,6 +17,7 @@ use crate::vector::graph::build::{self, Built};
 use crate::vector::graph::{Graph, MOST_ROWS, audit, file};
 use crate::vector::plugin::GRAPH;
 
+use super::merge_policy::LARGE;
 use super::snapshot::Segment;
 use super::{Index, IndexError, IndexWriter};
 
@@ -36,7 +37,7 @@ pub struct GraphOptions {
 
 impl Default for GraphOptions {
     fn default() -> Self {
-        GraphOptions { min_rows: 50_000 }
+        GraphOptions { min_rows: LARGE }
     }
 }
 

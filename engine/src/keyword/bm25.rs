@@ -6,6 +6,8 @@
 //! counted, and w how often the query has it. All numbers count living documents only, so that a
 //! score depends neither on deleted documents nor on how rows lie in segments.
 
+use rayon::prelude::*;
+
 use crate::index::documents::Documents;
 use crate::index::snapshot::{DocumentAddress, Segment, Snapshot};
 
@@ -18,6 +20,9 @@ use super::query::ParsedQuery;
 pub const K1: f32 = 1.2;
 /// Length normalisation, Lucene's value.
 pub const B: f32 = 0.75;
+
+/// In an index of more rows, words are looked up side by side.
+const WORTH_SHARING: u64 = 20_000;
 
 /// A word of the query with everything it is looked up as.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,8 +163,18 @@ impl KeywordScores {
                 mean(total(|s| s.documents.row_terms()), rows),
             ),
         };
-        for term in terms {
-            let mut looked = look_up(snapshot, term)?;
+        // Threads that must first be woken gain nothing where there is little to read.
+        let looked: tantivy::Result<Vec<Looked>> = match rows > WORTH_SHARING {
+            true => terms
+                .into_par_iter()
+                .map(|term| look_up(snapshot, term))
+                .collect(),
+            false => terms
+                .into_iter()
+                .map(|term| look_up(snapshot, term))
+                .collect(),
+        };
+        for mut looked in looked? {
             let holders: usize = looked.sections.iter().map(Vec::len).sum();
             let (all, with) = (sections as f64, holders as f64);
             let idf = (1.0 + (all - with + 0.5) / (with + 0.5)).ln() as f32;

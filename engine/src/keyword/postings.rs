@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tantivy::postings::Postings as _;
+use tantivy::Term;
 use tantivy::query::{EnableScoring, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocSet, TERMINATED, Term};
 
 use crate::index::snapshot::{Segment, Snapshot};
 
@@ -29,21 +28,26 @@ pub fn occurrences(
     terms: &[String],
 ) -> tantivy::Result<Vec<Occurrence>> {
     let index = segment.reader.inverted_index(field)?;
+    let all_live = !segment.reader.has_deletes();
     let mut found = Vec::new();
     let mut lists = 0;
     for term in terms {
         let term = Term::from_field_text(field, term);
-        let Some(mut postings) = index.read_postings(&term, IndexRecordOption::WithFreqs)? else {
+        // Block by block: asking row by row takes three times as long.
+        let Some(mut block) = index.read_block_postings(&term, IndexRecordOption::WithFreqs)?
+        else {
             continue;
         };
         lists += 1;
-        while postings.doc() != TERMINATED {
-            let row = postings.doc();
-            if segment.documents.of_row(row).is_some() {
-                let count = postings.term_freq();
-                found.push(Occurrence { row, count });
+        found.reserve(block.doc_freq() as usize);
+        while block.block_len() > 0 {
+            let rows = block.docs().iter().zip(block.freqs());
+            let rows = rows.map(|(&row, &count)| Occurrence { row, count });
+            match all_live {
+                true => found.extend(rows),
+                false => found.extend(rows.filter(|o| segment.documents.of_row(o.row).is_some())),
             }
-            postings.advance();
+            block.advance();
         }
     }
     if lists > 1 {

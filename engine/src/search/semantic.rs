@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
+
 use crate::index::graphs::SegmentGraph;
 use crate::index::snapshot::{DocumentAddress, Segment, Snapshot};
 use crate::vector::graph::search;
@@ -85,9 +87,27 @@ impl SemanticScores {
         };
         let mut compared = 0;
         let places = 0..snapshot.segments().len();
-        let segments = places.map(|place| search(place).compare(breadth.effort, &mut compared));
+        let walks =
+            places.map(|place| search(place).compare_by_walk(breadth.effort, &mut compared));
+        let mut segments: Vec<Option<Compared>> = walks.collect();
+        // Walks take microseconds, scans are worth a thread.
+        let left = segments.iter_mut().enumerate();
+        let left = left.filter(|(_, segment)| segment.is_none());
+        let scan = |(place, segment): (usize, &mut Option<Compared>)| {
+            let (scores, compared) = search(place).scan();
+            *segment = Some(Compared::Scanned(scores));
+            compared
+        };
+        let left: Vec<_> = left.collect();
+        let rows = left
+            .iter()
+            .map(|(place, _)| snapshot.segments()[*place].column.rows());
+        compared += match rows.sum::<u32>() as usize > scan::TASK_ROWS {
+            true => left.into_par_iter().map(scan).sum::<u64>(),
+            false => left.into_iter().map(scan).sum(),
+        };
         let mut scores = SemanticScores {
-            segments: segments.collect(),
+            segments: segments.into_iter().flatten().collect(),
             query: query.clone(),
             kernels: kernels::best(),
             border: None,
@@ -292,14 +312,11 @@ impl SegmentSearch<'_> {
         document.is_some_and(|document| self.eligible.allows(self.place, document))
     }
 
-    fn compare(&self, effort: usize, rows_compared: &mut u64) -> Compared {
-        match self.walk(effort, f32::INFINITY, rows_compared) {
-            Some(found) => Compared::Walked {
-                found,
-                further: Vec::new(),
-            },
-            None => Compared::Scanned(self.scan(rows_compared)),
-        }
+    /// What the graph leads to; `None` where a scan must do.
+    fn compare_by_walk(&self, effort: usize, rows_compared: &mut u64) -> Option<Compared> {
+        let found = self.walk(effort, f32::INFINITY, rows_compared)?;
+        let further = Vec::new();
+        Some(Compared::Walked { found, further })
     }
 
     /// `count` documents that score less than `border`, or all there are, and what is found besides.
@@ -307,20 +324,23 @@ impl SegmentSearch<'_> {
         let below = border - self.segment.column.error_bound(self.query);
         let walked = self.walk(count, below, rows_compared);
         walked.unwrap_or_else(|| {
-            let rough = (0u32..).zip(self.scan(rows_compared));
+            let (scores, compared) = self.scan();
+            *rows_compared += compared;
+            let rough = (0u32..).zip(scores);
             self.documents(rough.map(|(row, score)| (score, row)))
         })
     }
 
-    fn scan(&self, rows_compared: &mut u64) -> Vec<f32> {
+    /// Rough scores of all rows, and how many rows were compared.
+    fn scan(&self) -> (Vec<f32>, u64) {
         let column = &self.segment.column;
         let scores = match self.allows_all() {
             true => scan::approximate(column, self.query, &|_| true),
             false => scan::approximate(column, self.query, &|row| self.allows(row)),
         };
         let compared = scores.iter().filter(|score| **score != ABSENT);
-        *rows_compared += compared.count() as u64;
-        scores
+        let compared = compared.count() as u64;
+        (scores, compared)
     }
 
     /// Whether every row may be found.

@@ -7,7 +7,7 @@ use super::kernels;
 use super::quantise::Query;
 
 /// Rows a task scans: small enough to spread over cores, large enough to be worth a task.
-const TASK_ROWS: usize = 16 * 1024;
+pub const TASK_ROWS: usize = 8 * 1024;
 
 /// Rows whose products are computed in one go.
 const BLOCK: usize = 64;

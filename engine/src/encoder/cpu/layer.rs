@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::super::activation::Activation;
 use super::attention::{self, Attention, Distances, Projected};
 use super::codes::Codes;
+use super::crew::Crew;
 use super::half::{HalfTile, Pair};
 use super::weights::{BLOCK, Linear};
 use super::{AddAndNormalise, Format, Machine};
@@ -43,6 +44,39 @@ pub struct Layer {
     pub norm: LayerNorm,
 }
 
+/// What computes a layer.
+#[derive(Clone, Copy)]
+pub struct Means<'a, 'b> {
+    pub machine: Machine,
+    /// Other threads that help.
+    pub crew: Option<&'b Crew<'a>>,
+}
+
+impl<'a> Means<'a, '_> {
+    fn apply(self, linear: &'a Linear, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
+        match self.crew {
+            Some(crew) => crew.apply(linear, None, rows, out),
+            None => linear.apply(self.machine, rows, out, codes),
+        }
+    }
+
+    fn apply_and_activate(
+        self,
+        (linear, activation): (&'a Linear, Activation),
+        rows: &[f32],
+        out: &mut [f32],
+        codes: &mut Codes,
+    ) {
+        match self.crew {
+            Some(crew) => crew.apply(linear, Some(activation), rows, out),
+            None => {
+                linear.apply(self.machine, rows, out, codes);
+                (self.machine.elementwise.activate)(activation, out);
+            }
+        }
+    }
+}
+
 /// Memory that the layers of a thread use one after the other.
 #[derive(Default)]
 struct Scratch {
@@ -62,19 +96,19 @@ thread_local! {
 
 impl Layer {
     /// Runs the layer on the states of texts of these `lengths`, end to end, `[rows, width]`.
-    pub fn run(
-        &self,
-        machine: Machine,
+    pub fn run<'a>(
+        &'a self,
+        means: Means<'a, '_>,
         states: &mut [f32],
         lengths: &[usize],
         distances: Option<&Distances>,
     ) {
         SCRATCH.with_borrow_mut(|scratch| {
-            let half = self.half(machine);
+            let half = self.half(means.machine);
             scratch.fit(self, states.len() / self.width, half.is_some());
-            self.project(machine, states, scratch, half.is_some());
+            self.project(means, states, scratch, half.is_some());
             let of_text = Attention {
-                machine,
+                machine: means.machine,
                 width: self.width,
                 heads: self.heads,
                 scale: self.scale,
@@ -90,7 +124,7 @@ impl Layer {
                 of_text.run(first..first + length, projected, context, attention);
                 first += length;
             }
-            self.finish_all(machine, states, scratch);
+            self.finish_all(means, states, scratch);
         });
     }
 
@@ -103,7 +137,13 @@ impl Layer {
     }
 
     /// Queries, keys and values of all rows, block by block.
-    fn project(&self, machine: Machine, states: &[f32], scratch: &mut Scratch, half: bool) {
+    fn project<'a>(
+        &'a self,
+        means: Means<'a, '_>,
+        states: &[f32],
+        scratch: &mut Scratch,
+        half: bool,
+    ) {
         let (width, wide) = (self.width, 3 * self.width);
         let Scratch {
             qkv,
@@ -115,13 +155,13 @@ impl Layer {
             let (first, rows) = (number * BLOCK, states.len() / width);
             let from = if half { 0 } else { first };
             let qkv = &mut qkv[from * wide..(from + rows) * wide];
-            self.qkv.apply(machine, states, qkv, codes);
+            means.apply(&self.qkv, states, qkv, codes);
             if half {
                 let halves = half_qkv[first * wide / 2..].as_flattened_mut();
                 for (row, halves) in qkv.chunks_exact(wide).zip(halves.chunks_exact_mut(wide)) {
                     let parts = row.chunks_exact(width).zip(halves.chunks_exact_mut(width));
                     for ((part, halves), scale) in parts.zip([1.0, self.scale, 1.0]) {
-                        (machine.elementwise.halve)(part, scale, halves);
+                        (means.machine.elementwise.halve)(part, scale, halves);
                     }
                 }
             }
@@ -129,7 +169,8 @@ impl Layer {
     }
 
     /// Everything after attention, block by block.
-    fn finish_all(&self, machine: Machine, states: &mut [f32], scratch: &mut Scratch) {
+    fn finish_all<'a>(&'a self, means: Means<'a, '_>, states: &mut [f32], scratch: &mut Scratch) {
+        let machine = means.machine;
         let Scratch {
             context,
             between,
@@ -142,11 +183,10 @@ impl Layer {
             let rows = states.len() / self.width;
             let between = &mut between[..rows * self.up.columns()];
             let out = &mut out[..rows * self.width];
-            self.attention_out.apply(machine, context, out, codes);
+            means.apply(&self.attention_out, context, out, codes);
             self.join(machine, &self.attention_norm, out, states);
-            self.up.apply(machine, states, between, codes);
-            (machine.elementwise.activate)(self.activation, between);
-            self.down.apply(machine, between, out, codes);
+            means.apply_and_activate((&self.up, self.activation), states, between, codes);
+            means.apply(&self.down, between, out, codes);
             self.join(machine, &self.norm, out, states);
         }
     }

@@ -12,7 +12,7 @@
 //! stays in f32.
 //!
 //! Reading order: `tile`, `matrix`, `codes`, `dot`, `numbers`, `weights`, `functions`, `elementwise`, `half`, `attention`,
-//! `layer`, `embeddings`, `network`.
+//! `crew`, `layer`, `embeddings`, `network`.
 
 /// Calls `$tile` with the number of rows as a constant, without which the sums would not be in registers.
 #[cfg(target_arch = "x86_64")]
@@ -28,6 +28,7 @@ macro_rules! with_rows {
 
 mod attention;
 mod codes;
+mod crew;
 mod dot;
 mod elementwise;
 mod embeddings;

@@ -1,8 +1,11 @@
 //! A whole encoder of BERT's shape.
 
+use rayon::ThreadPool;
+
 use super::attention::Distances;
+use super::crew::Crew;
 use super::embeddings::{Embeddings, Text};
-use super::layer::Layer;
+use super::layer::{Layer, Means};
 use super::{Linear, Machine};
 
 /// An encoder: embeddings, then layers.
@@ -20,8 +23,8 @@ pub struct Network {
 
 impl Network {
     /// The last hidden states of `texts`, end to end, one row a token. They do not depend on what other texts there
-    /// are.
-    pub fn run(&self, texts: &[Text<'_>]) -> Vec<f32> {
+    /// are, nor on how many threads `pool` has to help with.
+    pub fn run(&self, texts: &[Text<'_>], pool: &ThreadPool) -> Vec<f32> {
         let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
         let rows: usize = lengths.iter().sum();
         let width = self.embeddings.width();
@@ -37,9 +40,13 @@ impl Network {
             project.apply(self.machine, &states, &mut wide, &mut Default::default());
             states = wide;
         }
-        for &layer in &self.order {
-            self.layers[layer].run(self.machine, &mut states, &lengths, self.distances.as_ref());
-        }
+        let machine = self.machine;
+        Crew::gather(machine, pool, |crew| {
+            let (means, distances) = (Means { machine, crew }, self.distances.as_ref());
+            for &layer in &self.order {
+                self.layers[layer].run(means, &mut states, &lengths, distances);
+            }
+        });
         states
     }
 }

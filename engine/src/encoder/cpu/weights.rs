@@ -98,6 +98,19 @@ impl Linear {
         self.bias.len()
     }
 
+    /// How many numbers a row that is multiplied has.
+    pub fn depth(&self) -> usize {
+        self.weights.depth()
+    }
+
+    /// Columns of a panel.
+    pub fn panel_width(&self, machine: Machine) -> usize {
+        match &self.weights.0 {
+            Weights::Full(_) => machine.tile.width,
+            Weights::Bytes(_) => machine.dot.width,
+        }
+    }
+
     /// How its weights are kept.
     pub fn format(&self) -> Format {
         match self.weights.0 {
@@ -108,18 +121,43 @@ impl Linear {
 
     /// `[rows, depth]` in, `[rows, columns]` out, the bias added.
     pub fn apply(&self, machine: Machine, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
-        debug_assert_eq!(
-            out.len() / self.columns(),
-            rows.len() / self.weights.depth()
-        );
-        match &self.weights.0 {
-            Weights::Full(panels) => panels.multiply_all(machine.tile, rows, &self.bias, out),
-            Weights::Bytes(panels) => {
-                codes.fill(machine.elementwise.encode, rows, panels.depth);
-                panels.multiply_all(machine.dot, codes, &self.bias, out);
-            }
+        let depth = self.weights.depth();
+        debug_assert_eq!(out.len() / self.columns(), rows.len() / depth);
+        self.encode(machine, rows, codes);
+        self.apply_part(machine, 0..self.columns(), rows, codes, out);
+    }
+
+    /// Writes `rows` as codes, where weights are kept as bytes.
+    pub fn encode(&self, machine: Machine, rows: &[f32], codes: &mut Codes) {
+        if self.format() == Format::Bytes {
+            codes.fill(machine.elementwise.encode, rows, self.weights.depth());
         }
     }
+
+    /// The same of some columns, from the beginning of a panel on. Where weights are kept as bytes, only the codes of the
+    /// rows are looked at.
+    pub fn apply_part(
+        &self,
+        machine: Machine,
+        columns: Range<usize>,
+        rows: &[f32],
+        codes: &Codes,
+        out: &mut [f32],
+    ) {
+        let bias = &self.bias[columns.clone()];
+        let width = self.panel_width(machine);
+        let panels = columns.start / width..columns.end.div_ceil(width);
+        match &self.weights.0 {
+            Weights::Full(weights) => weights.multiply(machine.tile, panels, rows, bias, out),
+            Weights::Bytes(weights) => weights.multiply(machine.dot, panels, codes, bias, out),
+        }
+    }
+}
+
+/// Into steps of how many rows to cut `rows`, at most `most` each: 13 into 7 and 6, because a single row takes as long
+/// as four.
+fn even_step(rows: usize, most: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
 }
 
 /// Weights in f32 in panels.
@@ -138,17 +176,27 @@ impl FullPanels {
         FullPanels { numbers, depth }
     }
 
-    /// Products of all `rows`, as deep as the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
-    /// while it is in the cache.
-    fn multiply_all(&self, tile: Tile, rows: &[f32], bias: &[f32], out: &mut [f32]) {
+    /// Products of all `rows`, as deep as the matrix, with some panels, plus `bias`, into rows of `out`. Each panel
+    /// meets all rows while it is in the cache.
+    fn multiply(
+        &self,
+        tile: Tile,
+        panels: Range<usize>,
+        rows: &[f32],
+        bias: &[f32],
+        out: &mut [f32],
+    ) {
         let (width, columns) = (tile.width, bias.len());
+        let size = self.depth * width;
+        let panels = &self.numbers[panels.start * size..panels.end * size];
+        let step = even_step(out.len() / columns, tile.rows);
         let mut products = [0f32; TILE];
-        for (number, panel) in self.numbers.chunks_exact(self.depth * width).enumerate() {
+        for (number, panel) in panels.chunks_exact(size).enumerate() {
             let first = number * width;
             let present = width.min(columns - first);
             let bias = &bias[first..first + present];
-            let blocks = rows.chunks(tile.rows * self.depth);
-            for (rows, out) in blocks.zip(out.chunks_mut(tile.rows * columns)) {
+            let blocks = rows.chunks(step * self.depth);
+            for (rows, out) in blocks.zip(out.chunks_mut(step * columns)) {
                 let part = tile::Part {
                     a: rows,
                     stride: self.depth,
@@ -218,25 +266,33 @@ impl BytePanels {
         }
     }
 
-    /// Products of all rows of `codes` with the matrix, plus `bias`, into rows of `out`. Each panel meets all rows
+    /// Products of all rows of `codes` with some panels, plus `bias`, into rows of `out`. Each panel meets all rows
     /// while it is in the cache.
-    fn multiply_all(&self, tile: DotTile, codes: &Codes, bias: &[f32], out: &mut [f32]) {
+    fn multiply(
+        &self,
+        tile: DotTile,
+        panels: Range<usize>,
+        codes: &Codes,
+        bias: &[f32],
+        out: &mut [f32],
+    ) {
         let (width, columns) = (tile.width, bias.len());
-        let panel = self.depth.next_multiple_of(4) * width;
+        let size = self.depth.next_multiple_of(4) * width;
         let of_groups = codes.groups * width;
-        for (number, numbers) in self.numbers.chunks_exact(panel).enumerate() {
+        let step = even_step(out.len() / columns, tile.rows);
+        for (number, at) in panels.enumerate() {
             let panel = Panel {
-                numbers,
-                scales: &self.scales[number * of_groups..][..of_groups],
-                sums: &self.sums[number * of_groups..][..of_groups],
+                numbers: &self.numbers[at * size..][..size],
+                scales: &self.scales[at * of_groups..][..of_groups],
+                sums: &self.sums[at * of_groups..][..of_groups],
                 group: group(self.depth),
             };
             let first = number * width;
             let present = width.min(columns - first);
             let mut start = [0f32; WIDEST];
             start[..present].copy_from_slice(&bias[first..first + present]);
-            for (block, out) in out.chunks_mut(tile.rows * columns).enumerate() {
-                let from = block * tile.rows;
+            for (block, out) in out.chunks_mut(step * columns).enumerate() {
+                let from = block * step;
                 let rows = from..from + out.len() / columns;
                 if present == width {
                     panel.write(tile, codes, rows, &start, (&mut out[first..], columns));

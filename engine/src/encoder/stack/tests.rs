@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use candle_core::{DType, Device};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::super::Precision;
 use super::super::activation::Activation;
 use super::super::blocks::{BERT_NAMES, linear};
 use super::*;
+
+static POOLS: OnceLock<[ThreadPool; 3]> = OnceLock::new();
 
 const INTERMEDIATE: usize = 50;
 const MOST: usize = 60;
@@ -105,9 +109,19 @@ fn by_tensors(model: &Tensors, (ids, types): &(Vec<u32>, Vec<u32>)) -> Vec<f32> 
     numbers(&model.forward(&tensor(ids), types.as_ref()).unwrap()).unwrap()
 }
 
+/// On one thread, and on several: to the last bit the same.
 fn on_cpu(model: &cpu::Network, texts: &[(Vec<u32>, Vec<u32>)]) -> Vec<f32> {
     let texts = texts.iter().map(|(ids, types)| cpu::Text { ids, types });
-    model.run(&texts.collect::<Vec<_>>())
+    let texts: Vec<_> = texts.collect();
+    let pools = POOLS.get_or_init(|| {
+        let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
+        [1, 2, 5].map(|threads| pool(threads).unwrap())
+    });
+    let [alone, rest @ ..] = pools.each_ref().map(|pool| model.run(&texts, pool));
+    for together in rest {
+        assert_eq!(alone, together);
+    }
+    alone
 }
 
 #[test]
