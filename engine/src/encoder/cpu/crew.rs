@@ -252,7 +252,7 @@ mod tests {
                 states
             })
         };
-        let expected: Vec<Vec<f32>> = (1..30).map(|rows| alone(rows)).collect();
+        let expected: Vec<Vec<f32>> = (1..30).map(alone).collect();
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
