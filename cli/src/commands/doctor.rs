@@ -1,7 +1,7 @@
 //! `kenning doctor`: check an index.
 
 use kenning::Index;
-use kenning::index::{GraphOptions, Problem};
+use kenning::index::{Audit, GraphOptions, Problem};
 use kenning_indexer::Catalogue;
 
 use crate::args::{DoctorArgs, Global};
@@ -11,14 +11,23 @@ use crate::graphs::{say_thrown_away, with_progress};
 use crate::terminal::{one_line, print, say};
 
 pub fn run(global: &Global, args: &DoctorArgs) -> Result {
-    let (layout, index) = context::open_index(&args.place)?;
+    let layout = context::find_layout(&args.place)?;
+    // First: an index with damaged files may not open.
+    let files = Index::check_files(&layout.index())?;
+    if !files.problems.is_empty() {
+        return tell(&files);
+    }
+    let index = Index::open(&layout.index())?;
     if args.repair {
         // The catalogue is derived: it is rebuilt from what the index stores.
         Catalogue::rebuild_in(&layout.catalogue(), &index)?;
         say("rebuilt the catalogue from the index");
         repair_graphs(global, &index)?;
     }
-    let audit = index.audit()?;
+    tell(&index.audit()?)
+}
+
+fn tell(audit: &Audit) -> Result {
     print(&format!(
         "checked {} files and {} rows\n",
         audit.files, audit.rows

@@ -1,9 +1,10 @@
 //! What can go wrong with an index.
 
+use std::io;
 use std::path::PathBuf;
 
 use tantivy::TantivyError;
-use tantivy::directory::error::LockError;
+use tantivy::directory::error::{LockError, OpenReadError, OpenWriteError};
 
 /// An index could not be created, opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,12 @@ pub enum IndexError {
         /// What was found.
         reason: String,
     },
+    /// The writer could not write a change, and takes no others.
+    #[error("the writer has stopped: {reason}")]
+    Stopped {
+        /// What went wrong when.
+        reason: String,
+    },
     /// The storage layer failed.
     #[error("the index could not be read or written: {0}")]
     Storage(TantivyError),
@@ -84,7 +91,13 @@ impl IndexError {
             IndexError::NoEncoder { .. } => "attach it with Index::with_encoder",
             IndexError::Format { .. } => "index the folder anew: remove its .kenning folder first",
             IndexError::Locked { .. } => "wait until it has finished, or stop it",
+            IndexError::Stopped { .. } => {
+                "roll the writer back, or open another: the last commit is whole"
+            }
             IndexError::Damaged { .. } => "run `kenning doctor`; --repair mends what can be mended",
+            IndexError::Storage(error) if is_full(error) => {
+                "free some disk space and run it again: what was committed is whole"
+            }
             IndexError::Document { .. } | IndexError::Storage(_) => return None,
         };
         Some(hint.to_owned())
@@ -100,12 +113,46 @@ impl From<TantivyError> for IndexError {
             TantivyError::DataCorruption(corruption) => IndexError::Damaged {
                 reason: format!("{corruption:?}"),
             },
-            TantivyError::OpenReadError(error) => IndexError::Damaged {
-                reason: error.to_string(),
+            TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(path)) => {
+                let reason = format!("{} is missing", path.display());
+                IndexError::Damaged { reason }
+            }
+            TantivyError::OpenReadError(OpenReadError::IoError { io_error, filepath })
+                if is_damage(&io_error) =>
+            {
+                let reason = format!("{}: {io_error}", filepath.display());
+                IndexError::Damaged { reason }
+            }
+            TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(found)) => {
+                let reason = format!("{found:?}");
+                IndexError::Damaged { reason }
+            }
+            TantivyError::IoError(io_error) if is_damage(&io_error) => IndexError::Damaged {
+                reason: io_error.to_string(),
             },
             other => IndexError::Storage(other),
         }
     }
+}
+
+/// Whether there was no space left.
+fn is_full(error: &TantivyError) -> bool {
+    let error = match error {
+        TantivyError::IoError(error)
+        | TantivyError::OpenWriteError(OpenWriteError::IoError {
+            io_error: error, ..
+        }) => error,
+        _ => return false,
+    };
+    error.kind() == io::ErrorKind::StorageFull
+}
+
+/// Whether the system read what was asked for, and it is not what was written.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
 }
 
 impl From<TantivyError> for crate::Error {
@@ -114,8 +161,8 @@ impl From<TantivyError> for crate::Error {
     }
 }
 
-impl From<std::io::Error> for IndexError {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for IndexError {
+    fn from(error: io::Error) -> Self {
         IndexError::Storage(TantivyError::from(error))
     }
 }

@@ -25,8 +25,6 @@ use super::{Index, IndexError, IndexWriter};
 const SAMPLE: usize = 1_000;
 /// A graph that finds fewer of them than this share is not kept.
 const SOUND: f32 = 0.99;
-/// tantivy panics on files shorter than the length and magic number at their end.
-pub(super) const SHORTEST: u64 = 8;
 
 /// Which segments get a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,13 +94,12 @@ pub(crate) enum SegmentGraph {
 impl SegmentGraph {
     /// Opens the graph of a segment.
     pub fn open(index: &Index, reader: &SegmentReader) -> Self {
-        let path = path(reader);
-        if index.file_size(&path).is_some_and(|size| size < SHORTEST) {
-            return Self::damaged("it is too short to be a file of an index".into());
-        }
-        let file = match index.tantivy().directory().open_read(&path) {
+        let file = match index.tantivy().directory().open_read(&path(reader)) {
             Ok(file) => file,
             Err(OpenReadError::FileDoesNotExist(_)) => return SegmentGraph::Missing,
+            Err(OpenReadError::IoError { io_error, .. }) => {
+                return Self::damaged(io_error.to_string());
+            }
             Err(error) => return Self::damaged(error.to_string()),
         };
         let bytes = match file.read_bytes() {
@@ -161,6 +158,7 @@ impl IndexWriter {
         options: &GraphOptions,
         watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
     ) -> Result<GraphReport> {
+        self.refuse_if_stopped()?;
         let mut report = GraphReport::default();
         let mut done = HashSet::new();
         let large = |s: &Segment| {
@@ -179,11 +177,11 @@ impl IndexWriter {
             };
             done.insert(segment.reader.segment_id());
             if !large(segment) {
-                remove(&self.index, &path(&segment.reader))?;
+                remove(self.directory(), &path(&segment.reader))?;
                 self.index.forget_segments();
                 continue;
             }
-            match build_graph(&self.index, segment, watch)? {
+            match build_graph(self.directory(), segment, watch)? {
                 ControlFlow::Continue(built) => report.graphs.extend(built),
                 ControlFlow::Break(()) => {
                     report.stopped = true;
@@ -194,6 +192,11 @@ impl IndexWriter {
             self.index.forget_segments();
         }
         Ok(report)
+    }
+
+    /// The writer's own view of the files: what is written through it is removed with its segment.
+    fn directory(&self) -> &dyn Directory {
+        self.inner.index().directory()
     }
 }
 
@@ -208,7 +211,7 @@ fn needs_work(graph: &SegmentGraph, large: bool) -> bool {
 /// Builds, audits and writes the graph of a segment; `None` if no row of it has a vector, a break if
 /// the caller stopped it.
 fn build_graph(
-    index: &Index,
+    directory: &dyn Directory,
     segment: &Segment,
     watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
 ) -> Result<ControlFlow<(), Option<BuiltGraph>>> {
@@ -231,9 +234,9 @@ fn build_graph(
     let (asked, found) = audit::self_search(&graph, column, &adjacency.members, SAMPLE);
     let kept = audit::unconnected(&adjacency).is_empty() && found as f32 >= SOUND * asked as f32;
     let path = path(&segment.reader);
-    remove(index, &path)?;
+    remove(directory, &path)?;
     if kept {
-        write(index, &path, graph.as_bytes())?;
+        write(directory, &path, graph.as_bytes())?;
     }
     Ok(ControlFlow::Continue(Some(BuiltGraph {
         segment: segment.reader.segment_id().short_uuid_string(),
@@ -249,8 +252,8 @@ fn build_graph(
 }
 
 /// Removes a damaged graph, or what an interrupted run left.
-fn remove(index: &Index, path: &Path) -> Result<()> {
-    match index.tantivy().directory().delete(path) {
+fn remove(directory: &dyn Directory, path: &Path) -> Result<()> {
+    match directory.delete(path) {
         Ok(()) | Err(DeleteError::FileDoesNotExist(_)) => Ok(()),
         Err(DeleteError::IoError { io_error, .. }) => {
             let error = std::io::Error::new(io_error.kind(), io_error.to_string());
@@ -260,8 +263,7 @@ fn remove(index: &Index, path: &Path) -> Result<()> {
 }
 
 /// Through tantivy's directory, so that the file is collected with its segment.
-fn write(index: &Index, path: &Path, bytes: &[u8]) -> Result<()> {
-    let directory = index.tantivy().directory();
+fn write(directory: &dyn Directory, path: &Path, bytes: &[u8]) -> Result<()> {
     let file = directory
         .open_write(path)
         .map_err(tantivy::TantivyError::from);

@@ -1,27 +1,29 @@
 //! The index: one tantivy index whose segments carry a vector column.
 //!
-//! Reading order: `schema` (what a row is), `attached` (its encoder), `writer` (documents in), `documents` (rows grouped
-//! by document), `snapshot` (a consistent view), `graphs` (derived from it), `summary` (what is in it,
-//! and whether it is sound).
+//! Reading order: `store` (where all files are read and written), `schema` (what a row is), `attached` (its encoder),
+//! `writer` (documents in), `rows` (what is stored of each), `documents` (rows grouped by document), `snapshot` (a consistent view), `graphs` (derived from
+//! it), `summary` (what is in it), `audit` (whether it is sound).
 
 mod attached;
+mod audit;
 pub(crate) mod documents;
 mod embed;
 mod error;
 pub(crate) mod graphs;
 mod merge_policy;
+mod rows;
 pub(crate) mod schema;
 pub(crate) mod snapshot;
+mod store;
 mod summary;
 #[cfg(test)]
 mod traps;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use tantivy::directory::{MmapDirectory, RamDirectory};
 use tantivy::{Directory, IndexReader, ReloadPolicy};
 
 use crate::Result;
@@ -31,17 +33,18 @@ use crate::vector::plugin::VectorPlugin;
 use attached::Attached;
 use schema::Fields;
 use snapshot::View;
+use store::{COMMIT, Store};
 
+pub use audit::{Audit, Problem};
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
 pub use graphs::{BuiltGraph, GraphOptions, GraphProgress, GraphReport};
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
-pub use summary::{Audit, Problem, Summary};
+#[doc(hidden)]
+pub use store::Disk;
+pub use summary::Summary;
 pub use writer::{EmbeddedDocument, IndexWriter};
-
-/// The file that tantivy replaces with every commit and every merge.
-const COMMIT: &str = "meta.json";
 
 /// An index of documents, on disk or in memory. Cheap to clone; clones are the same index.
 #[derive(Clone)]
@@ -55,8 +58,7 @@ struct Shared {
     reader: IndexReader,
     fields: Fields,
     spec: IndexSpec,
-    /// Where the files are; `None` for an index in memory.
-    folder: Option<PathBuf>,
+    store: Store,
     /// The commit that the reader was opened with, as [`Index::commit_on_disk`] tells it.
     opened: Vec<u8>,
     /// The last snapshot: the next is the same, or takes over the segments that have not changed. No lock, so
@@ -74,36 +76,31 @@ impl Index {
             let path = folder.to_owned();
             return Err(IndexError::Exists { path }.into());
         }
-        std::fs::create_dir_all(folder)
+        store::make_folder(folder)
             .map_err(|error| crate::Error::io("create the folder", folder, error))?;
-        let directory = MmapDirectory::open(folder)
-            .map_err(|error| IndexError::from(tantivy::TantivyError::from(error)))?;
-        Self::create_in(Box::new(directory), encoder, Some(folder))
+        Self::create_on(Disk::folder(folder)?, encoder)
     }
 
     /// Creates an empty index that lives in memory.
     pub fn in_memory(encoder: &EncoderSpec) -> Result<Self> {
-        Self::create_in(Box::new(RamDirectory::create()), encoder, None)
+        Self::create_on(Disk::memory(), encoder)
     }
 
-    fn create_in(
-        directory: Box<dyn Directory>,
-        encoder: &EncoderSpec,
-        folder: Option<&Path>,
-    ) -> Result<Self> {
+    /// Creates an empty index on a disk that holds none.
+    #[doc(hidden)]
+    pub fn create_on(disk: Disk, encoder: &EncoderSpec) -> Result<Self> {
         let spec = IndexSpec {
             format: FORMAT,
             encoder: encoder.clone(),
         };
         let (schema, fields) = schema::build(&spec)?;
+        let store = Store::new(disk);
         let tantivy = tantivy::Index::builder()
             .schema(schema)
-            .register_plugin(Arc::new(VectorPlugin {
-                dimension: encoder.dimension,
-            }))
-            .open_or_create(directory)
+            .register_plugin(plugin(&spec))
+            .open_or_create(store.clone())
             .map_err(IndexError::from)?;
-        Self::start(tantivy, spec, fields, folder)
+        Self::start(tantivy, spec, fields, store)
     }
 
     /// Whether `folder` holds an index.
@@ -121,19 +118,24 @@ impl Index {
             let path = folder.to_owned();
             return Err(IndexError::NotFound { path }.into());
         }
-        let mut tantivy = tantivy::Index::open_in_dir(folder).map_err(IndexError::from)?;
+        Self::open_on(Disk::folder(folder)?)
+    }
+
+    /// Opens the index on a disk that holds one.
+    #[doc(hidden)]
+    pub fn open_on(disk: Disk) -> Result<Self> {
+        let store = Store::new(disk);
+        let mut tantivy = tantivy::Index::open(store.clone()).map_err(IndexError::from)?;
         let (spec, fields) = schema::read(&tantivy.schema())?;
-        tantivy.register_plugin(Arc::new(VectorPlugin {
-            dimension: spec.encoder.dimension,
-        }));
-        Self::start(tantivy, spec, fields, Some(folder))
+        tantivy.register_plugin(plugin(&spec));
+        Self::start(tantivy, spec, fields, store)
     }
 
     fn start(
         tantivy: tantivy::Index,
         spec: IndexSpec,
         fields: Fields,
-        folder: Option<&Path>,
+        store: Store,
     ) -> Result<Self> {
         // Before the reader: it may be of a later commit than this says, never of an earlier one.
         let opened = commit_on_disk(&tantivy).map_err(IndexError::from)?;
@@ -147,7 +149,7 @@ impl Index {
             reader,
             fields,
             spec,
-            folder: folder.map(Path::to_owned),
+            store,
             opened,
             last: ArcSwapOption::empty(),
         };
@@ -236,10 +238,8 @@ impl Index {
         &self.shared.opened
     }
 
-    /// The length of a file of the index; `None` where there is none, or the index lives in memory.
-    fn file_size(&self, name: &Path) -> Option<u64> {
-        let path = self.shared.folder.as_ref()?.join(name);
-        Some(std::fs::metadata(path).ok()?.len())
+    fn store(&self) -> &Store {
+        &self.shared.store
     }
 
     pub(crate) fn tantivy(&self) -> &tantivy::Index {
@@ -253,6 +253,12 @@ impl Index {
     pub(crate) fn fields(&self) -> &Fields {
         &self.shared.fields
     }
+}
+
+/// What writes and merges the vectors of segments.
+fn plugin(spec: &IndexSpec) -> Arc<VectorPlugin> {
+    let dimension = spec.encoder.dimension;
+    Arc::new(VectorPlugin { dimension })
 }
 
 fn commit_on_disk(index: &tantivy::Index) -> tantivy::Result<Vec<u8>> {

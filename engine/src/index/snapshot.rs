@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tantivy::columnar::StrColumn;
 use tantivy::directory::error::OpenReadError;
+use tantivy::index::SegmentComponent;
 use tantivy::schema::Value as _;
 use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument, TantivyError};
 
@@ -96,7 +97,7 @@ impl View {
                     reader: reader.clone(),
                 }),
                 None => Arc::new(Segment {
-                    column: open_column(reader, encoder.dimension)?,
+                    column: open_whole(reader, encoder.dimension)?,
                     ids: reader.fast_fields().str("id")?,
                     documents: Arc::new(Documents::read(reader, shape)?),
                     graph: SegmentGraph::open(index, reader),
@@ -108,6 +109,7 @@ impl View {
         // Read last: a commit in between makes the number too high, never too low, and no document
         // is believed present that is not.
         let generation = index.tantivy().load_metas()?.opstamp;
+        index.store().keep_verified();
         Ok(View {
             searcher,
             segments: segments.into(),
@@ -124,6 +126,13 @@ impl View {
         let mut segments = self.segments.iter();
         Ok(segments.all(|segment| !segment.graph.is_stale(index, &segment.reader)))
     }
+}
+
+/// Opens the vectors of a segment that has all its files. tantivy takes a file of positions that is not there for an
+/// empty one, and would find no phrase.
+fn open_whole(reader: &SegmentReader, dimension: usize) -> tantivy::Result<Column> {
+    reader.open_read(SegmentComponent::Positions)?;
+    open_column(reader, dimension)
 }
 
 impl Snapshot {

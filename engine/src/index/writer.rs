@@ -1,24 +1,20 @@
 //! Writing: documents in, one commit point out.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tantivy::directory::Directory;
+use tantivy::directory::DirectoryLock;
 use tantivy::index::{SegmentId, SegmentMeta};
 use tantivy::indexer::{NoMergePolicy, UserOperation};
-use tantivy::schema::OwnedValue;
-use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{TantivyDocument, Term};
+use tantivy::{TantivyError, Term};
 
 use crate::chunk::Chunk;
 use crate::document::{Document, Metadata, Value};
-use crate::keyword::analyser::{self, Analyser};
 use crate::keyword::language::Language;
-use crate::vector::plugin::to_bytes;
 use crate::{Error, Result};
 
 use super::merge_policy::Tiered;
-use super::schema::{Fields, StoredChunk, StoredDocument};
+use super::rows::rows;
+use super::store::Store;
 use super::{Index, IndexError};
 
 /// Memory that tantivy may use for postings before it closes a segment.
@@ -54,10 +50,21 @@ pub struct EmbeddedDocument {
 /// Adds, replaces and removes documents; [`IndexWriter::commit`] makes it all visible at once.
 ///
 /// There is one writer at a time, over all processes.
+///
+/// A change that cannot be written stops the writer: from then on every call fails with [`IndexError::Stopped`], until
+/// [`IndexWriter::rollback`]. What was committed before is whole. Of a commit that failed it is not known whether it
+/// is there: all of it is, or none.
 pub struct IndexWriter {
     pub(super) index: Index,
+    /// Let go before `inner`.
+    store: WritersStore,
     pub(super) inner: tantivy::IndexWriter,
+    memory: usize,
     pending: Vec<Document>,
+    /// Why the writer takes no changes.
+    stopped: Option<String>,
+    /// Let go last.
+    lock: Arc<DirectoryLock>,
 }
 
 impl IndexWriter {
@@ -66,16 +73,19 @@ impl IndexWriter {
     }
 
     pub(super) fn open_with_memory(index: &Index, memory: usize) -> Result<Self> {
-        // One thread: embedding is the cost, and fewer, larger segments are better for graphs.
-        let inner: tantivy::IndexWriter = index
-            .tantivy()
-            .writer_with_num_threads(1, memory)
-            .map_err(IndexError::from)?;
-        inner.set_merge_policy(Box::new(Tiered));
+        let lock = index.store().lock().map_err(|error| {
+            let error = TantivyError::LockFailure(error, None);
+            IndexError::from(error)
+        })?;
+        let (inner, store) = begin(index, &lock, memory).map_err(IndexError::from)?;
         let writer = IndexWriter {
             index: index.clone(),
+            store: WritersStore(store),
             inner,
+            memory,
             pending: Vec::new(),
+            stopped: None,
+            lock,
         };
         writer.burn_opstamp();
         Ok(writer)
@@ -86,6 +96,27 @@ impl IndexWriter {
     /// committed, it can become visible. So the first operation is always a delete of nobody.
     fn burn_opstamp(&self) {
         self.inner.delete_term(self.id_term(NOBODY));
+    }
+
+    /// Refuses to go on after a change could not be written. tantivy's writer would: its thread is gone, and what it
+    /// is told from then on is committed without a word and without the documents.
+    pub(super) fn refuse_if_stopped(&self) -> Result<()> {
+        match &self.stopped {
+            Some(reason) => Err(IndexError::Stopped {
+                reason: reason.clone(),
+            }
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops the writer after `error`.
+    fn stop(&mut self, what: &str, error: TantivyError) -> Error {
+        let reason = self.store.0.halted().unwrap_or_else(|| error.to_string());
+        let reason = format!("{what} failed: {reason}");
+        self.store.0.halt(&reason);
+        self.stopped = Some(reason);
+        IndexError::from(error).into()
     }
 
     fn id_term(&self, id: &str) -> Term {
@@ -100,6 +131,7 @@ impl IndexWriter {
     /// [`Self::add`]. Where a document cannot be cut or embedded, the call that tried fails, and so does
     /// every one after it until [`Self::rollback`]: none that waited with it is left out unnoticed.
     pub fn upsert(&mut self, document: Document) -> Result<()> {
+        self.refuse_if_stopped()?;
         self.index.encoder()?;
         check_names(&document.id, &document.metadata)?;
         self.pending.push(document);
@@ -135,6 +167,7 @@ impl IndexWriter {
     /// for chunks that do not hold all tokens, and for vectors that are missing, of the wrong dimension,
     /// not finite or not of unit length.
     pub fn add(&mut self, document: EmbeddedDocument) -> Result<()> {
+        self.refuse_if_stopped()?;
         self.check(&document)?;
         // What was said before must not come after.
         self.embed_pending()?;
@@ -144,13 +177,21 @@ impl IndexWriter {
     fn store(&mut self, document: EmbeddedDocument) -> Result<()> {
         let id = self.id_term(&document.id);
         let mut operations = vec![UserOperation::Delete(id)];
-        operations.extend(self.rows(document)?.into_iter().map(UserOperation::Add));
-        self.inner.run(operations).map_err(IndexError::from)?;
-        Ok(())
+        let rows = rows(self.index.fields(), document)?;
+        operations.extend(rows.into_iter().map(UserOperation::Add));
+        match self.inner.run(operations) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                // It says that the thread is gone. What the thread met is told to whoever waits for it.
+                let cause = self.inner.prepare_commit().err().unwrap_or(error);
+                Err(self.stop("adding a document", cause))
+            }
+        }
     }
 
     /// Removes the document of this id, if there is one.
     pub fn delete(&mut self, id: &str) -> Result<()> {
+        self.refuse_if_stopped()?;
         self.embed_pending()?;
         if !id.is_empty() {
             self.inner.delete_term(self.id_term(id));
@@ -159,23 +200,33 @@ impl IndexWriter {
     }
 
     /// Makes everything since the last commit visible and durable, and returns the generation.
+    ///
+    /// # Errors
+    /// Those of [`Self::upsert`] for documents that wait, and of writing. After the latter the writer has stopped.
     pub fn commit(&mut self) -> Result<u64> {
+        self.refuse_if_stopped()?;
         self.embed_pending()?;
-        let generation = self.inner.commit().map_err(IndexError::from)?;
-        // tantivy renames meta.json and does not sync the folder: without this a power cut could
-        // bring the commit before back.
-        let directory = self.index.tantivy().directory();
-        directory.sync_directory().map_err(IndexError::from)?;
-        Ok(generation)
+        let committed = self.inner.commit();
+        committed.map_err(|error| self.stop("a commit", error))
     }
 
-    /// Forgets everything since the last commit.
+    /// Forgets everything since the last commit, also after a change could not be written.
+    ///
+    /// # Errors
+    /// Those of reading the last commit. The writer has stopped then; this may be tried again.
     pub fn rollback(&mut self) -> Result<()> {
         self.pending.clear();
-        self.inner.rollback().map_err(IndexError::from)?;
-        self.inner.set_merge_policy(Box::new(Tiered));
-        self.burn_opstamp();
-        Ok(())
+        // Before anything is read: no merge that is still under way may change it any more.
+        self.store.0.halt("the writer was rolled back");
+        match begin(&self.index, &self.lock, self.memory) {
+            Ok((inner, store)) => {
+                (self.store, self.inner) = (WritersStore(store), inner);
+                self.stopped = None;
+                self.burn_opstamp();
+                Ok(())
+            }
+            Err(error) => Err(self.stop("a rollback", error)),
+        }
     }
 
     /// Merges all segments into one and drops what was deleted; then removes files out of use.
@@ -221,7 +272,9 @@ impl IndexWriter {
         self.inner
             .wait_merging_threads()
             .map_err(IndexError::from)?;
-        Ok(())
+        // A merge that another one was quicker than leaves what it wrote.
+        let swept = self.store.0.sweep(self.index.tantivy());
+        Ok(swept.map_err(IndexError::from)?)
     }
 
     fn check(&self, document: &EmbeddedDocument) -> Result<()> {
@@ -256,41 +309,32 @@ impl IndexWriter {
         }
         Ok(())
     }
+}
 
-    fn rows(&self, document: EmbeddedDocument) -> Result<Vec<TantivyDocument>> {
-        let fields = *self.index.fields();
-        let language = document.language.unwrap_or_else(|| {
-            let longest = document.chunks.iter().max_by_key(|chunk| chunk.text.len());
-            longest.map_or(Language::English, |chunk| Language::detect(&chunk.text))
-        });
-        let analyser = Analyser::new(language);
-        let stored = StoredDocument {
-            title: document.title,
-            chunks: document.chunks.len() as u32,
-            tokens: document.tokens,
-            metadata: document.metadata,
-            state: document.state,
-        };
-        let embedded = document.chunks.into_iter().zip(document.embeddings);
-        let mut rows = Vec::new();
-        for (ordinal, (chunk, embedding)) in embedded.enumerate() {
-            let mut row = TantivyDocument::new();
-            row.add_text(fields.id, &document.id);
-            row.add_u64(fields.chunk, ordinal as u64);
-            row.add_text(fields.language, language.code());
-            row.add_custom(fields.embedding, &to_bytes(&embedding));
-            add_terms(&mut row, &fields, &analyser, &chunk);
-            row.add_u64(fields.tokens, u64::from(chunk.tokens));
-            if ordinal == 0 {
-                row.add_u64(fields.whole, stored.tokens);
-                row.add_text(fields.document, to_json(&stored)?);
-                row.add_object(fields.facts, facts(&stored.metadata));
-            }
-            row.add_text(fields.row, to_json(&StoredChunk::from(chunk))?);
-            rows.push(row);
-        }
-        Ok(rows)
+/// The store of tantivy's writer. When it is let go, nothing is written through it any more: merges go on, and the
+/// next writer must not find the index changed by them.
+struct WritersStore(Store);
+
+impl Drop for WritersStore {
+    fn drop(&mut self) {
+        self.0.halt("the writer was closed");
     }
+}
+
+/// A writer of tantivy's with a store of its own, and what the one before left removed.
+fn begin(
+    index: &Index,
+    lock: &Arc<DirectoryLock>,
+    memory: usize,
+) -> tantivy::Result<(tantivy::IndexWriter, Store)> {
+    let store = index.store().for_writer(lock);
+    let mut tantivy = tantivy::Index::open(store.clone())?;
+    tantivy.register_plugin(super::plugin(index.spec()));
+    store.sweep(&tantivy)?;
+    // One thread: embedding is the cost, and fewer, larger segments are better for graphs.
+    let inner: tantivy::IndexWriter = tantivy.writer_with_num_threads(1, memory)?;
+    inner.set_merge_policy(Box::new(Tiered));
+    Ok((inner, store))
 }
 
 /// Checks what can be known of a document before it is embedded.
@@ -322,71 +366,4 @@ fn not_finite(value: &Value) -> Option<f64> {
         Value::List(values) => values.iter().find_map(not_finite),
         Value::Bool(_) | Value::Integer(_) | Value::Text(_) => None,
     }
-}
-
-fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| {
-        let error = std::io::Error::other(error);
-        Error::from(IndexError::from(error))
-    })
-}
-
-/// The terms of a chunk: those of its title, then those of its text, as in the embedding.
-fn add_terms(row: &mut TantivyDocument, fields: &Fields, analyser: &Analyser, chunk: &Chunk) {
-    let title = analyser.terms(&chunk.title);
-    let mut terms = title.clone();
-    // A gap, so that no phrase reaches from the title into the text.
-    let gap = terms.last().map_or(0, |term| term.position + 2);
-    terms.extend(analyser.terms(&chunk.text).into_iter().map(|mut term| {
-        term.position += gap;
-        term
-    }));
-    let length = terms.iter().filter(|term| !term.stop).count();
-    row.add_u64(fields.length, length as u64);
-    row.add_pre_tokenized_text(fields.body, pre_tokenized(terms));
-    row.add_pre_tokenized_text(fields.title, pre_tokenized(title));
-}
-
-fn pre_tokenized(terms: Vec<analyser::Term>) -> PreTokenizedString {
-    let tokens = terms.into_iter().map(|term| Token {
-        offset_from: term.span.start,
-        offset_to: term.span.end,
-        position: term.position as usize,
-        text: term.text,
-        position_length: 1,
-    });
-    PreTokenizedString {
-        text: String::new(),
-        tokens: tokens.collect(),
-    }
-}
-
-impl From<Chunk> for StoredChunk {
-    fn from(chunk: Chunk) -> Self {
-        StoredChunk {
-            title: chunk.title,
-            text: chunk.text,
-            bytes: [chunk.bytes.start as u64, chunk.bytes.end as u64],
-            lines: [chunk.lines.0, chunk.lines.1],
-            page: chunk.page,
-            tokens: chunk.tokens,
-        }
-    }
-}
-
-/// Metadata as tantivy stores it: one column a name.
-fn facts(metadata: &Metadata) -> BTreeMap<String, OwnedValue> {
-    fn owned(value: &Value) -> OwnedValue {
-        match value {
-            Value::Bool(flag) => OwnedValue::Bool(*flag),
-            Value::Integer(number) => OwnedValue::I64(*number),
-            Value::Float(number) => OwnedValue::F64(*number),
-            Value::Text(text) => OwnedValue::Str(text.clone()),
-            Value::List(values) => OwnedValue::Array(values.iter().map(owned).collect()),
-        }
-    }
-    let facts = metadata.iter();
-    facts
-        .map(|(name, value)| (name.clone(), owned(value)))
-        .collect()
 }

@@ -36,8 +36,11 @@ pub fn open_column(reader: &SegmentReader, dimension: usize) -> tantivy::Result<
         let file = reader.open_read(SegmentComponent::Custom(extension.to_owned()))?;
         Ok(file.read_bytes()?)
     };
-    Column::open(read(CODES)?, read(RESIDUALS)?, reader.max_doc(), dimension)
-        .map_err(|error| TantivyError::IoError(io::Error::other(error).into()))
+    Column::open(read(CODES)?, read(RESIDUALS)?, reader.max_doc(), dimension).map_err(|error| {
+        let segment = reader.segment_id().uuid_string();
+        let error = format!("segment {segment}: {error}");
+        io::Error::new(io::ErrorKind::InvalidData, error).into()
+    })
 }
 
 fn open_writer(segment: &Segment, dimension: usize) -> tantivy::Result<ColumnWriter<WritePtr>> {

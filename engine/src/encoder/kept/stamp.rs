@@ -57,6 +57,16 @@ impl Stamp {
     pub fn of(_: &Metadata) -> Option<Stamp> {
         None
     }
+
+    /// Whether a change that comes from now on must show.
+    pub fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let Some(before) = now.ok().and_then(|now| now.checked_sub(SETTLED)) else {
+            return false;
+        };
+        let before = i64::try_from(before.as_nanos()).unwrap_or(i64::MAX);
+        self.modified.max(self.changed) < before
+    }
 }
 
 /// What is kept.
@@ -104,16 +114,7 @@ impl Record {
 
     /// Whether a change that comes from now on must show.
     pub fn is_settled(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let Some(before) = now.ok().and_then(|now| now.checked_sub(SETTLED)) else {
-            return false;
-        };
-        let before = i64::try_from(before.as_nanos()).unwrap_or(i64::MAX);
-        let times = self
-            .files
-            .iter()
-            .map(|(_, stamp)| stamp.modified.max(stamp.changed));
-        times.max().is_some_and(|last| last < before)
+        !self.files.is_empty() && self.files.iter().all(|(_, stamp)| stamp.is_settled())
     }
 
     /// Keeps it, with this hash, at `path`.
