@@ -137,6 +137,7 @@ pub struct Catalogue {
 }
 
 const GENERATION: &str = "generation";
+const FILES: &str = "files";
 
 /// How often and how long to wait for the store's lock: sled's own threads may hold it a little longer
 /// than the catalogue that was just closed.
@@ -157,8 +158,39 @@ fn open_store(folder: &Path) -> sled::Result<sled::Db> {
     }
 }
 
+/// Opens the store in `folder`. One that is damaged is thrown away and begun anew: it only saves work.
+fn open_or_begin(folder: &Path) -> sled::Result<sled::Db> {
+    let open = || -> sled::Result<sled::Db> {
+        let store = open_store(folder)?;
+        for entry in store.open_tree(FILES)?.iter() {
+            entry?;
+        }
+        Ok(store)
+    };
+    // sled meets some damage with a panic.
+    match std::panic::catch_unwind(open) {
+        Ok(Ok(store)) => return Ok(store),
+        Ok(Err(error)) if !is_damage(&error) => return Err(error),
+        Ok(Err(_)) | Err(_) => {}
+    }
+    std::fs::remove_dir_all(folder)?;
+    open_store(folder)
+}
+
+/// Whether the store could be read, and is not what was written.
+fn is_damage(error: &sled::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error {
+        sled::Error::Io(error) => {
+            matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+        }
+        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => true,
+        _ => false,
+    }
+}
+
 impl Catalogue {
-    /// Opens or makes the catalogue in `folder` and brings it up to the index.
+    /// Opens or makes the catalogue in `folder` and brings it up to the index. One that is damaged is begun anew.
     ///
     /// # Errors
     /// [`IndexerError::Catalogue`], also while another process has it open.
@@ -167,8 +199,8 @@ impl Catalogue {
             path: folder.to_owned(),
             source,
         };
-        let store = open_store(folder).map_err(fail)?;
-        let files = store.open_tree("files").map_err(fail)?;
+        let store = open_or_begin(folder).map_err(fail)?;
+        let files = store.open_tree(FILES).map_err(fail)?;
         let embeddings = store.open_tree("embeddings").map_err(fail)?;
         let catalogue = Catalogue {
             path: folder.to_owned(),

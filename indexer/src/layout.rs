@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IndexerError, Result};
+use crate::{IndexerError, Result, durable};
 
 /// The folder of an index, inside the folder that it indexes.
 pub const FOLDER: &str = ".kenning";
@@ -195,9 +195,7 @@ impl Layout {
                 reason,
             }
         })?;
-        let fresh = self.folder.join("settings.json.new");
-        std::fs::write(&fresh, text).map_err(io("write", &fresh))?;
-        std::fs::rename(&fresh, &path).map_err(io("write", &path))
+        durable::replace(&path, text.as_bytes()).map_err(io("write", &path))
     }
 
     /// The id of the file at `path`, which is absolute: relative to the base if it lies below, `/`

@@ -13,6 +13,7 @@
 //! of the file.
 
 mod catalogue;
+mod durable;
 mod embed;
 mod embeddings;
 mod error;
