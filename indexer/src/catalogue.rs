@@ -184,7 +184,9 @@ fn is_damage(error: &sled::Error) -> bool {
         sled::Error::Io(error) => {
             matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
         }
-        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => true,
+        sled::Error::Corruption { .. }
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Unsupported(_) => true,
         _ => false,
     }
 }

@@ -33,8 +33,8 @@ fn restore(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
 
 /// Places in a file: both ends, and some between.
 fn places(length: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..length.min(24)).collect();
-    places.extend((1..20).map(|part| length * part / 20));
+    let mut places: Vec<usize> = (0..length.min(12)).collect();
+    places.extend((1..12).map(|part| length * part / 12));
     places.extend(length.saturating_sub(8)..length);
     places.sort_unstable();
     places.dedup();

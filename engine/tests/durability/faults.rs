@@ -46,16 +46,18 @@ fn watched(steps: &[Step], plan: Plan) -> bool {
 fn every_operation(seed: u64, fault: Fault, count: u64) {
     let steps = history(seed, setting("KENNING_FAULT_COMMITS", 5) as usize);
     let stride = setting("KENNING_FAULT_STRIDE", 17) as usize;
-    let (end, mut failed) = (operations(&steps), 0);
+    let (end, mut runs, mut failed) = (operations(&steps), 0, 0);
     for first in (0..end).step_by(stride) {
         let plan = Plan {
             fault,
             first,
             count,
         };
+        runs += 1;
         failed += u64::from(watched(&steps, plan));
     }
-    assert!(failed > 50, "{failed} of {end} operations failed");
+    // Those that only read do not meet a full disk.
+    assert!(3 * failed > runs, "{failed} of {runs} failed");
 }
 
 /// How many operations a history takes when nothing fails.
