@@ -229,12 +229,10 @@ fn what_a_stamp_cannot_show_is_found_by_reading_everything() {
     fs::write(&notes, format!("{body},\n  \"crc32\": \"{sum:08x}\"\n}}\n")).unwrap();
     let index = Index::open(temp.path()).unwrap();
     assert!(index.snapshot().is_ok(), "the note is believed");
-    let damaged = Problem::Checksum { file: name.clone() };
-    assert_eq!(
-        Index::check_files(temp.path()).unwrap().problems,
-        [damaged.clone()]
-    );
-    assert_eq!(index.audit().unwrap().problems, [damaged]);
+    let damaged = [Problem::Checksum { file: name }];
+    let found = Index::check_files(temp.path()).unwrap();
+    assert_eq!(found.problems, damaged);
+    assert_eq!(index.audit().unwrap().problems, damaged);
 }
 
 #[test]
