@@ -121,6 +121,9 @@ impl Index {
             let path = folder.to_owned();
             return Err(IndexError::NotFound { path }.into());
         }
+        let path = folder.join(COMMIT);
+        let meta = std::fs::read(&path).map_err(|error| crate::Error::io("read", &path, error))?;
+        schema::check_names(&meta)?;
         let mut tantivy = tantivy::Index::open_in_dir(folder).map_err(IndexError::from)?;
         let (spec, fields) = schema::read(&tantivy.schema())?;
         tantivy.register_plugin(Arc::new(VectorPlugin {
@@ -204,6 +207,14 @@ impl Index {
     /// [`IndexError::Locked`] while there is another.
     pub fn writer(&self) -> Result<IndexWriter> {
         IndexWriter::open(self)
+    }
+
+    /// The same, with so many bytes of memory for postings that are not yet written: 15 MB or more.
+    ///
+    /// # Errors
+    /// As [`Self::writer`].
+    pub fn writer_within(&self, bytes: usize) -> Result<IndexWriter> {
+        IndexWriter::open_with_memory(self, bytes)
     }
 
     /// A view of the last commit. If nothing was committed since the last view, it is the same one, which takes
