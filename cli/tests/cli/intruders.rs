@@ -235,9 +235,10 @@ fn questions_without_end_are_answered() {
     let noise: Vec<u8> = (0..200_000u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    std::io::Write::write_all(&mut input, &noise).unwrap();
-    drop(input);
+    // Beside reading what it says: neither waits for the other.
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut input, &noise));
     let done = Done::of(child.wait_with_output().unwrap());
+    writer.join().unwrap().unwrap();
     assert_tame(&done);
 }
 
