@@ -132,12 +132,39 @@ pub fn open_or_create(global: &Global, layout: &Layout) -> Result<Index> {
     Ok(index.with_encoder(encoder)?)
 }
 
+/// A limit on memory, shared out.
+pub struct Memory {
+    /// For this process, in bytes.
+    pub own: u64,
+    /// For the process that reads a file.
+    pub worker: u64,
+    /// For one file, and for its text.
+    pub file: u64,
+}
+
+/// The limit on memory, if the command line sets one: a quarter is for reading, and no file may take more than half of
+/// the rest.
+pub fn memory(files: &FileArgs) -> Option<Memory> {
+    let all = files.max_memory?.saturating_mul(MEGABYTE);
+    let own = all - all / 4;
+    Some(Memory {
+        own,
+        worker: all / 4,
+        file: own / 2 / kenning_indexer::MEMORY_PER_BYTE,
+    })
+}
+
 /// How files are read, as the command line says.
 pub fn extractor(files: &FileArgs) -> Extractor {
-    let limits = Limits {
+    let mut limits = Limits {
         file_bytes: files.max_file_size.saturating_mul(MEGABYTE),
         ..Limits::default()
     };
+    if let Some(memory) = memory(files) {
+        limits.memory_bytes = limits.memory_bytes.min(memory.worker);
+        limits.file_bytes = limits.file_bytes.min(memory.file);
+        limits.text_bytes = limits.text_bytes.min(memory.file);
+    }
     let extractor = Extractor::new(limits);
     match std::env::current_exe() {
         Ok(program) => extractor.with_worker(WorkerCommand {

@@ -27,8 +27,15 @@ use failure::{Failure, Outcome};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = run(cli);
+    terminal::tame_panics();
+    let cli = parse();
+    // A panic was told when it happened.
+    let Ok(result) = std::panic::catch_unwind(|| run(cli)) else {
+        terminal::say(
+            "hint: this is a defect of kenning; `kenning doctor` tells whether the index is sound",
+        );
+        return ExitCode::from(3);
+    };
     match result {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(failure) => {
@@ -39,6 +46,18 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// What the arguments say. What is wrong with them is told with the arguments in it, which can be names of files that
+/// others gave: it is told of what they are when nothing in them commands a terminal.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let shown = std::env::args_os().map(|word| terminal::one_line(&word.to_string_lossy()));
+        match Cli::try_parse_from(shown) {
+            Err(error) => error.exit(),
+            Ok(_) => error.exit(),
+        }
+    })
 }
 
 fn run(cli: Cli) -> failure::Result {

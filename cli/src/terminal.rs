@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use serde::Serialize;
+
 use crate::failure::Result;
 
 /// Whether someone sits in front of it.
@@ -40,6 +42,27 @@ pub fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
 }
 
+/// Writes a value to standard output as one line of JSON, in which nothing is left that a terminal obeys.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&json_line(value)?)
+}
+
+/// That line, with its end. What JSON may leave in texts as it is, and a terminal obeys, is escaped: deleting, the
+/// control characters beyond ASCII, what turns the direction of writing, and breaks of lines.
+pub fn json_line(value: &impl Serialize) -> Result<String> {
+    let plain = serde_json::to_string(value).map_err(io::Error::other)?;
+    let mut line = String::with_capacity(plain.len() + 1);
+    for c in plain.chars() {
+        match is_obeyed(c) {
+            // Of what JSON is made of, only texts hold such characters. None of them is beyond 16 bits.
+            true => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => line.push(c),
+        }
+    }
+    line.push('\n');
+    Ok(line)
+}
+
 /// Writes bytes to standard output.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut output = io::stdout().lock();
@@ -48,8 +71,13 @@ pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Says something on standard error. If that is closed there is nobody to tell.
+/// Says something on standard error, in one line, whatever is in it. If that is closed there is nobody to tell.
 pub fn say(text: &str) {
+    say_styled(&one_line(text));
+}
+
+/// The same for a text that is safe to show, with styles in it.
+pub fn say_styled(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -69,23 +97,37 @@ pub fn error(message: &str, hint: Option<&str>) {
     } else {
         ("", "", "")
     };
-    say(&format!("{red}error:{off} {}", one_line(message)));
+    say_styled(&format!("{red}error:{off} {}", one_line(message)));
     if let Some(hint) = hint {
-        say(&format!("{bold}hint:{off} {}", one_line(hint)));
+        say_styled(&format!("{bold}hint:{off} {}", one_line(hint)));
     }
+}
+
+/// Lets the messages of panics, which are defects of the program, not command the terminal: they can quote what the
+/// program worked on.
+pub fn tame_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.to_string();
+        match message.contains(|c| is_obeyed(c) && c != '\n') {
+            true => say(&message),
+            false => usual(panic),
+        }
+    }));
 }
 
 /// A text from outside, made safe to show: control characters, escape sequences among them, and what
 /// turns the direction of writing, as spaces.
 pub fn one_line(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let breaks = |c| matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars()
-        .map(|c| match c.is_control() || turns(c) || breaks(c) {
-            true => ' ',
-            false => c,
-        })
-        .collect()
+    let shown = |c| if is_obeyed(c) { ' ' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// Whether a terminal does something else with a character than showing it: controls, those beyond ASCII too, what
+/// turns the direction of writing, and breaks of lines and paragraphs.
+pub fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// How text is set off, or not at all.
@@ -135,5 +177,36 @@ impl Style {
     /// For words that were looked for.
     pub fn mark(self, text: &str) -> String {
         self.wrap("1;33", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// All that a terminal could take for a command, from ASCII and beyond.
+    const HOSTILE: &str =
+        "a\x1b[2J\x07\r\n\t\x00\x7f\u{80}\u{9b}31m\u{9d}0;x\u{9c}\u{202e}\u{2066}\u{2028}é👩";
+
+    #[test]
+    fn what_is_shown_is_one_line_that_commands_nothing() {
+        let shown = one_line(HOSTILE);
+        assert!(!shown.contains(is_obeyed), "{shown:?}");
+        assert_eq!(shown.chars().count(), HOSTILE.chars().count());
+        assert!(shown.starts_with("a [2J") && shown.ends_with("é👩"));
+    }
+
+    #[test]
+    fn json_commands_nothing_and_means_the_same() {
+        let value = serde_json::json!({ "text": HOSTILE, HOSTILE: [HOSTILE, 1.5, null] });
+        let line = json_line(&value).unwrap();
+        let (json, end) = line.split_at(line.len() - 1);
+        assert_eq!(end, "\n");
+        assert!(!json.contains(is_obeyed), "{json:?}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(json).unwrap(),
+            value
+        );
     }
 }

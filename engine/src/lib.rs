@@ -44,6 +44,9 @@ pub mod chunk;
 pub mod document;
 pub mod encoder;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod index;
 pub mod keyword;
 pub mod models;

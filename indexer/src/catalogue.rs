@@ -304,7 +304,11 @@ impl Catalogue {
 }
 
 /// Adds one document of the index to the state of its file.
-fn note(files: &mut BTreeMap<String, Option<FileState>>, id: String, document: StoredDocument) {
+pub(crate) fn note(
+    files: &mut BTreeMap<String, Option<FileState>>,
+    id: String,
+    document: StoredDocument,
+) {
     let state = document.state.as_deref().unwrap_or_default();
     let Ok(of) = serde_json::from_str::<DocumentState>(state) else {
         return;
@@ -337,8 +341,8 @@ fn note(files: &mut BTreeMap<String, Option<FileState>>, id: String, document: S
     }) = entry
     {
         documents.push(id);
-        *chunks += u64::from(document.chunks);
-        *tokens += document.tokens;
+        *chunks = chunks.saturating_add(document.chunks.into());
+        *tokens = tokens.saturating_add(document.tokens);
     }
 }
 

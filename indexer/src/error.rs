@@ -43,6 +43,17 @@ pub enum IndexerError {
         /// What the store answered.
         source: sled::Error,
     },
+    /// The limit on memory is below what a run needs.
+    #[error(
+        "{} MiB of memory are too few, expected at least {} MiB for this model and index",
+        limit >> 20, needed.div_ceil(1 << 20)
+    )]
+    Memory {
+        /// The limit in bytes.
+        limit: u64,
+        /// What is needed at least, in bytes.
+        needed: u64,
+    },
     /// The settings of an index cannot be read.
     #[error("cannot read {}: {reason}", path.display())]
     Settings {
@@ -83,6 +94,7 @@ impl IndexerError {
             IndexerError::Catalogue { .. } => {
                 "delete that folder: it only saves work, and the next run builds it anew"
             }
+            IndexerError::Memory { .. } => "raise --max-memory, or choose a smaller model",
             IndexerError::Settings { .. } => "delete the .kenning folder and index again",
         };
         Some(hint.to_owned())

@@ -11,20 +11,24 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::input::{self, Unread};
+use crate::path_text::PathText;
 use crate::{IndexerError, Result, durable};
 
 /// The folder of an index, inside the folder that it indexes.
 pub const FOLDER: &str = ".kenning";
 
 const SETTINGS: &str = "settings.json";
+/// More bytes than settings have.
+const MOST_SETTINGS: u64 = 1 << 20;
 
 /// What an index was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The folder that ids are relative to: relative to the index's own folder, or absolute.
-    pub base: PathBuf,
+    pub base: PathText,
     /// What is indexed, relative to the base, or absolute where it lies outside.
-    pub roots: Vec<PathBuf>,
+    pub roots: Vec<PathText>,
 }
 
 /// An index on disk.
@@ -71,29 +75,37 @@ impl Layout {
     /// there are none.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(SETTINGS);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match input::read(&path, MOST_SETTINGS) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Unread::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 let path = folder.to_owned();
                 return Err(
                     kenning::Error::from(kenning::index::IndexError::NotFound { path }).into(),
                 );
             }
-            Err(error) => return Err(IndexerError::io("read", path, error)),
+            Err(Unread::Io(error)) => return Err(IndexerError::io("read", path, error)),
+            Err(other) => {
+                let reason = other.to_string();
+                return Err(IndexerError::Settings { path, reason });
+            }
         };
         let settings: Settings =
-            serde_json::from_str(&text).map_err(|error| IndexerError::Settings {
+            serde_json::from_slice(&text).map_err(|error| IndexerError::Settings {
                 reason: error.to_string(),
                 path,
             })?;
-        let folder = absolute(folder)?;
-        let base = tidy(&folder.join(&settings.base));
-        let roots = settings.roots.iter().map(|root| tidy(&base.join(root)));
-        Ok(Layout {
+        Ok(Self::of(settings, absolute(folder)?))
+    }
+
+    /// What these settings of the index in `folder`, which is absolute, say.
+    pub(crate) fn of(settings: Settings, folder: PathBuf) -> Self {
+        let base = tidy(&folder.join(&settings.base.0));
+        let roots = settings.roots.iter().map(|root| tidy(&base.join(&root.0)));
+        Layout {
             roots: roots.collect(),
             folder,
             base,
-        })
+        }
     }
 
     /// The index that covers `from`: in it, or in the nearest folder above, as git looks for its own.
@@ -176,15 +188,15 @@ impl Layout {
         let inside = self.folder.parent() == Some(&self.base);
         let settings = Settings {
             // So that a folder can be moved with its index.
-            base: if inside {
+            base: PathText(if inside {
                 "..".into()
             } else {
                 self.base.clone()
-            },
+            }),
             roots: self
                 .roots
                 .iter()
-                .map(|root| relative(root, &self.base))
+                .map(|root| PathText(relative(root, &self.base)))
                 .collect(),
         };
         let path = self.folder.join(SETTINGS);
@@ -288,108 +300,4 @@ pub fn folder_bytes(folder: &Path) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn an_index_is_found_from_below_and_moves_with_its_folder() {
-        let temp = tempfile::tempdir().unwrap();
-        let folder = absolute(temp.path()).unwrap().join("notes");
-        std::fs::create_dir_all(folder.join("a/b")).unwrap();
-        let layout = Layout::for_paths(std::slice::from_ref(&folder), None).unwrap();
-        assert_eq!(layout.folder, folder.join(FOLDER));
-        assert!(!layout.exists());
-        layout.save().unwrap();
-        assert_eq!(Layout::find(&folder.join("a/b")).unwrap(), Some(layout));
-        let moved = folder.with_file_name("moved");
-        std::fs::rename(&folder, &moved).unwrap();
-        let found = Layout::find(&moved.join("a")).unwrap().unwrap();
-        assert_eq!(found.base, moved);
-        assert_eq!(found.roots, [moved]);
-    }
-
-    #[test]
-    fn a_folder_below_an_index_is_part_of_it() {
-        let temp = tempfile::tempdir().unwrap();
-        let folder = absolute(temp.path()).unwrap();
-        std::fs::create_dir_all(folder.join("a/b")).unwrap();
-        Layout::for_paths(std::slice::from_ref(&folder), None)
-            .unwrap()
-            .save()
-            .unwrap();
-        let below = Layout::for_paths(&[folder.join("a/b")], None).unwrap();
-        assert_eq!(below.folder, folder.join(FOLDER));
-        assert_eq!(below.roots, [folder]);
-    }
-
-    #[test]
-    fn several_roots_share_an_index() {
-        let temp = tempfile::tempdir().unwrap();
-        let top = absolute(temp.path()).unwrap();
-        for name in ["one", "two", "three"] {
-            std::fs::create_dir(top.join(name)).unwrap();
-        }
-        let paths = [top.join("one"), top.join("two")];
-        let index = top.join("index");
-        let layout = Layout::for_paths(&paths, Some(&index)).unwrap();
-        layout.save().unwrap();
-        let more = Layout::for_paths(&[top.join("three")], Some(&index)).unwrap();
-        assert_eq!(more.roots.len(), 3);
-        assert_eq!(more.id(&top.join("one/x.md")), "x.md");
-        assert_eq!(
-            more.id(&top.join("two/x.md")),
-            top.join("two/x.md").to_str().unwrap()
-        );
-    }
-
-    #[test]
-    fn a_missing_path_is_named() {
-        let missing = [PathBuf::from("no/such/folder")];
-        let error = Layout::for_paths(&missing, None).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "there is no file or folder no/such/folder"
-        );
-    }
-
-    #[test]
-    fn what_lies_below_a_path_is_told_by_ids() {
-        let layout = Layout {
-            folder: "/x/one/.kenning".into(),
-            base: "/x/one".into(),
-            roots: vec!["/x/one".into(), "/x/two".into()],
-        };
-        for (id, path, below) in [
-            ("a/b.md", "/x/one", true),
-            ("a/b.md", "/x", true),
-            ("a/b.md", "/", true),
-            ("a/b.md", "/x/one/a", true),
-            ("a/b.md", "/x/one/a/b.md", true),
-            ("a/b.md", "/x/one/a/b", false),
-            ("ab.md", "/x/one/a", false),
-            ("a/b.md", "/x/two", false),
-            ("/x/two/a.md", "/x/two", true),
-            ("/x/two/a.md", "/x", true),
-            ("/x/two/a.md", "/", true),
-            ("/x/two/a.md", "/x/one", false),
-            ("/x/two2/a.md", "/x/two", false),
-        ] {
-            assert_eq!(layout.is_below(id, Path::new(path)), below, "{id} {path}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn names_that_are_not_utf8_keep_different_ids() {
-        use std::os::unix::ffi::OsStrExt;
-        let layout = Layout {
-            folder: "/x/.kenning".into(),
-            base: "/x".into(),
-            roots: vec!["/x".into()],
-        };
-        let name = |byte| Path::new("/x").join(std::ffi::OsStr::from_bytes(&[b'a', byte]));
-        assert_eq!(layout.id(&name(0xFF)), "a%FF");
-        assert_ne!(layout.id(&name(0xFE)), layout.id(&name(0xFF)));
-    }
-}
+mod tests;

@@ -12,24 +12,33 @@
 //! other program sees. [`extract::SourceMap`] tells which it is. `page` always is a page, slide or sheet
 //! of the file.
 
+mod budget;
 mod catalogue;
 mod durable;
 mod embed;
 mod embeddings;
 mod error;
 pub mod extract;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod input;
 mod layout;
+mod path_text;
 mod pipeline;
 mod plan;
 mod prepare;
 mod report;
+mod rules;
 mod store;
 mod tidy;
 mod walk;
 
+pub use budget::COST as MEMORY_PER_BYTE;
 pub use catalogue::{Catalogue, FileState, Outcome};
 pub use error::{IndexerError, Result};
 pub use layout::{FOLDER, Layout, Settings, folder_bytes};
+pub use path_text::PathText;
 pub use pipeline::{Job, Options, index};
 pub use plan::{Plan, plan};
 pub use report::{Failure, Progress, Report};

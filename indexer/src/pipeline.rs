@@ -9,13 +9,14 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use kenning::{Index, Language};
 
+use crate::budget::Budget;
 use crate::catalogue::FileState;
 use crate::embed::{Embedded, embed_all};
 use crate::extract::Extractor;
@@ -43,6 +44,9 @@ pub struct Options {
     pub extractor: Extractor,
     /// Threads that read files; as many as cores where it is 0.
     pub threads: usize,
+    /// The most memory that this process may take, in bytes, if there is a limit. Files are then read one at a time,
+    /// and as many wait in memory as there is room for.
+    pub max_memory: Option<u64>,
 }
 
 /// An index run.
@@ -69,21 +73,29 @@ pub struct Job<'a> {
 /// Only what makes the run as a whole impossible. Files that cannot be read are in the report.
 pub fn index(job: &Job<'_>) -> Result<Report> {
     let begun = Instant::now();
-    let mut run = Run::new(job, job.index.writer()?);
+    let budget = Budget::new(job.options.max_memory);
+    let writer = match budget.postings() {
+        Some(bytes) => job.index.writer_within(bytes as usize)?,
+        None => job.index.writer()?,
+    };
+    let mut run = Run::new(job, writer, Arc::clone(&budget));
     let shared = Shared::default();
     std::thread::scope(|scope| -> Result<()> {
         let (to_read, files) = bounded::<(String, Found, Option<FileState>)>(4 * QUEUE);
         let (prepared, ready) = bounded::<Prepared>(QUEUE);
         let walker = scope.spawn(|| walk_all(job, to_read, &shared));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let threads = if job.options.threads == 0 {
-            cores
-        } else {
-            job.options.threads
+        let threads = match job.options {
+            Options {
+                max_memory: Some(_),
+                ..
+            } => 1,
+            Options { threads: 0, .. } => cores,
+            options => options.threads,
         };
         let read = |_| {
-            let (files, prepared) = (files.clone(), prepared.clone());
-            scope.spawn(move || read_all(job, &files, &prepared))
+            let (files, prepared, budget) = (files.clone(), prepared.clone(), &budget);
+            scope.spawn(move || read_all(job, &files, &prepared, budget))
         };
         let readers: Vec<_> = (0..threads).map(read).collect();
         drop((files, prepared));
@@ -192,10 +204,9 @@ fn walk_all(
                 }
                 Entry::Unreadable { path, reason } => {
                     let path = path.unwrap_or_else(|| root.clone());
-                    walked.failed.push(Failure {
-                        path: job.layout.id(&path),
-                        reason,
-                    });
+                    walked
+                        .failed
+                        .push(Failure::unreadable(job.layout.id(&path), reason));
                     unknown.push(path);
                 }
             }
@@ -228,16 +239,26 @@ fn read_all(
     job: &Job<'_>,
     files: &Receiver<(String, Found, Option<FileState>)>,
     prepared: &Sender<Prepared>,
+    budget: &Arc<Budget>,
 ) -> Result<()> {
+    let encoder = || {
+        let encoder = job.index.encoder()?;
+        budget.settle()?;
+        Ok(encoder.as_ref())
+    };
     let reader = Reader {
         extractor: &job.options.extractor,
-        encoder: &|| job.index.encoder().map(AsRef::as_ref),
+        encoder: &encoder,
     };
     for (id, found, known) in files {
+        // It waits for files before it to be written: not for ever, since whoever writes them is not waiting.
+        let share = budget.take(found.size.min(job.options.extractor.limits().file_bytes));
         if job.cancel.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if prepared.send(reader.read(id, found, known)?).is_err() {
+        let mut file = reader.read(id, found, known)?;
+        file.hold(share);
+        if prepared.send(file).is_err() {
             return Ok(());
         }
     }

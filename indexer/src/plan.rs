@@ -82,7 +82,7 @@ pub fn plan(
             }
             Entry::Unreadable { path, reason } => {
                 let path = path.map_or_else(String::new, |path| layout.id(&path));
-                plan.failed.push(Failure { path, reason });
+                plan.failed.push(Failure::unreadable(path, reason));
                 continue;
             }
         };

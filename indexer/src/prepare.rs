@@ -7,9 +7,12 @@ use kenning::encoder::Encoder;
 use kenning::index::chunk;
 use kenning::{Document, Metadata, Value};
 
+use crate::Result;
+use crate::budget::Share;
 use crate::catalogue::FileState;
 use crate::embeddings::Key;
-use crate::extract::{ExtractError, Extracted, Extractor, Part, SourceMap, from_unix};
+use crate::extract::{ExtractError, Extracted, Extractor, Part, SourceMap, contained, from_unix};
+use crate::input::{self, Unread};
 use crate::walk::Found;
 
 /// A file, read.
@@ -27,9 +30,17 @@ pub struct Prepared {
     pub content: Content,
     /// Keys of the embeddings of its chunks, once they are known.
     pub keys: Vec<Key>,
+    /// What it takes of the memory for files, as long as it is there.
+    share: Option<Share>,
 }
 
 impl Prepared {
+    /// Keeps a share of the memory for files, made as large as its texts.
+    pub fn hold(&mut self, mut share: Share) {
+        share.grow(self.all_chunks().map(|chunk| chunk.text.len() as u64).sum());
+        self.share = Some(share);
+    }
+
     /// The chunks of all documents, in order.
     pub fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
         let documents = match &self.content {
@@ -90,7 +101,7 @@ pub struct Reader<'a> {
     /// Takes the text out.
     pub extractor: &'a Extractor,
     /// Whose tokens the chunks are cut by: it is asked for when there is a text to cut.
-    pub encoder: &'a dyn Fn() -> kenning::Result<&'a Encoder>,
+    pub encoder: &'a dyn Fn() -> Result<&'a Encoder>,
 }
 
 impl Reader<'_> {
@@ -98,12 +109,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// There is no encoder. What is wrong with the file is in the result.
-    pub fn read(
-        &self,
-        id: String,
-        found: Found,
-        known: Option<FileState>,
-    ) -> kenning::Result<Prepared> {
+    pub fn read(&self, id: String, found: Found, known: Option<FileState>) -> Result<Prepared> {
         let read = now();
         let mut hash = String::new();
         let content = self.content(&id, &found, known, &mut hash)?;
@@ -114,6 +120,7 @@ impl Reader<'_> {
             hash,
             content,
             keys: Vec::new(),
+            share: None,
         })
     }
 
@@ -123,17 +130,18 @@ impl Reader<'_> {
         found: &Found,
         known: Option<FileState>,
         hash: &mut String,
-    ) -> kenning::Result<Content> {
+    ) -> Result<Content> {
         let limit = self.extractor.limits().file_bytes;
+        let too_large = |bytes| {
+            let error = ExtractError::TooLarge { bytes, limit };
+            Ok(Content::Skipped(error.to_string()))
+        };
         if found.size > limit {
-            let error = ExtractError::TooLarge {
-                bytes: found.size,
-                limit,
-            };
-            return Ok(Content::Skipped(error.to_string()));
+            return too_large(found.size);
         }
-        let bytes = match std::fs::read(&found.path) {
+        let bytes = match input::read(&found.path, limit) {
             Ok(bytes) => bytes,
+            Err(Unread::TooLarge { bytes, .. }) => return too_large(bytes),
             Err(error) => return Ok(Content::Unreadable(error.to_string())),
         };
         *hash = blake3::hash(&bytes).to_hex().to_string();
@@ -144,7 +152,14 @@ impl Reader<'_> {
             return Ok(Content::Unchanged(known));
         }
         Ok(match self.extractor.extract(&found.path, &bytes) {
-            Ok(extracted) => documents(id, found, &bytes, extracted, (self.encoder)()?),
+            Ok(extracted) => {
+                let encoder = (self.encoder)()?;
+                // A text that is cut amiss is one file's trouble.
+                let cut = contained(|| documents(id, found, &bytes, extracted, encoder));
+                cut.unwrap_or_else(|reason| {
+                    Content::Failed(format!("its text cannot be cut: {reason}"))
+                })
+            }
             Err(error) if is_skip(&error) => Content::Skipped(error.to_string()),
             Err(error) => Content::Failed(error.to_string()),
         })
@@ -179,6 +194,9 @@ fn documents(
     }
 }
 
+/// Of a longer title the first so many bytes are kept: it is stored with each document and shown with each hit.
+const LONGEST_TITLE: usize = 1_000;
+
 /// A part of a file as a document, and where its text is from.
 fn document(id: &str, found: &Found, format: &str, part: Part) -> (Document, SourceMap) {
     let id = match &part.fragment {
@@ -191,7 +209,7 @@ fn document(id: &str, found: &Found, format: &str, part: Part) -> (Document, Sou
     metadata.insert("size".into(), Value::Integer(found.size as i64));
     let document = Document {
         id,
-        title: part.title,
+        title: part.title[..part.title.floor_char_boundary(LONGEST_TITLE)].to_owned(),
         text: part.text,
         structure: part.structure,
         metadata,

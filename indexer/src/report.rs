@@ -47,6 +47,13 @@ impl Failure {
             reason: "a link, pipe, socket or device".to_owned(),
         }
     }
+
+    /// A file or folder that cannot be looked at.
+    pub(crate) fn unreadable(id: String, reason: String) -> Self {
+        // The folder that ids are relative to has an empty one.
+        let path = if id.is_empty() { ".".to_owned() } else { id };
+        Failure { path, reason }
+    }
 }
 
 /// What a run did.
@@ -78,6 +85,8 @@ pub struct Report {
     pub tokens: u64,
     /// Graphs that were built for large segments. One that is not kept is a loss of speed, not of hits.
     pub graphs: Vec<BuiltGraph>,
+    /// Whether graphs were left as they were, missing ones too, because building them takes more memory than allowed.
+    pub graphs_left_out: bool,
     /// Whether the run was interrupted; what was done until then is kept.
     pub interrupted: bool,
     /// How long the run took, in seconds.

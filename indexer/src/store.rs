@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use kenning::IndexWriter;
 use kenning::index::{EmbeddedDocument, GraphOptions};
 
 use crate::Result;
+use crate::budget::Budget;
 use crate::catalogue::{DocumentState, FileState, Outcome};
 use crate::embed::Embedded;
 use crate::embeddings::to_hex;
@@ -19,6 +21,9 @@ use crate::report::{Failure, Report};
 
 /// Documents wait no longer than this to be searchable.
 const COMMIT_EVERY: Duration = Duration::from_secs(20);
+
+/// Bytes that building a graph takes for each row, as measured.
+const GRAPH_ROW: u64 = 3_000;
 
 /// An index run, as its last stage sees it.
 pub struct Run<'a> {
@@ -30,11 +35,12 @@ pub struct Run<'a> {
     /// Whether there is anything to commit.
     dirty: bool,
     committed: Instant,
+    budget: Arc<Budget>,
 }
 
 impl<'a> Run<'a> {
-    /// A run that writes to `writer`.
-    pub fn new(job: &'a Job<'a>, writer: IndexWriter) -> Self {
+    /// A run that writes to `writer`, within `budget`.
+    pub fn new(job: &'a Job<'a>, writer: IndexWriter, budget: Arc<Budget>) -> Self {
         Run {
             job,
             writer,
@@ -42,6 +48,7 @@ impl<'a> Run<'a> {
             changes: BTreeMap::new(),
             dirty: false,
             committed: Instant::now(),
+            budget,
         }
     }
 
@@ -212,6 +219,12 @@ impl<'a> Run<'a> {
 
     fn build_graphs(&mut self, shared: &Shared) -> Result<()> {
         let job = self.job;
+        let chunks = job.index.snapshot()?.chunks();
+        let large = chunks >= u64::from(GraphOptions::default().min_rows);
+        if large && !self.budget.allows(chunks * GRAPH_ROW) {
+            self.report.graphs_left_out = true;
+            return Ok(());
+        }
         let mut watch = |graph| {
             shared.update(job, |progress| progress.graph = Some(graph));
             match job.cancel.load(Ordering::Relaxed) {

@@ -1,11 +1,13 @@
 //! Which files there are: ripgrep's walker, with what it passes over counted.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
 
 use crate::layout::FOLDER;
+use crate::rules;
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +45,21 @@ pub struct WalkOptions {
     pub no_ignore: bool,
 }
 
-/// Walks `root` in the order of names, following no links.
+/// Walks `root` in the order of names, following no links. A folder is not entered whose rules of what to ignore
+/// cannot be read safely.
 pub fn walk(root: &Path, options: WalkOptions) -> impl Iterator<Item = Entry> {
+    let refused: Refused = Arc::default();
+    if !options.no_ignore
+        && let Some(reason) = root.ancestors().find_map(rules::trouble)
+    {
+        refuse(&refused, root, reason);
+        return Walk {
+            entries: None,
+            refused,
+        };
+    }
     let mut builder = WalkBuilder::new(root);
+    let mine = Arc::clone(&refused);
     builder
         .hidden(!options.hidden)
         .git_ignore(!options.no_ignore)
@@ -57,14 +71,65 @@ pub fn walk(root: &Path, options: WalkOptions) -> impl Iterator<Item = Entry> {
         .require_git(false)
         .follow_links(false)
         .sort_by_file_name(|a, b| a.cmp(b))
-        .filter_entry(|entry| entry.file_name() != FOLDER);
+        .filter_entry(move |entry| {
+            if entry.file_name() == FOLDER {
+                return false;
+            }
+            let entered = entry.file_type().is_some_and(|kind| kind.is_dir());
+            if entered
+                && !options.no_ignore
+                && let Some(reason) = rules::trouble(entry.path())
+            {
+                refuse(&mine, entry.path(), reason);
+                return false;
+            }
+            true
+        });
     if !options.no_ignore {
-        builder.add_custom_ignore_filename(".kenningignore");
+        builder.add_custom_ignore_filename(rules::OWN);
     }
-    builder.build().filter_map(|entry| match entry {
-        Ok(entry) => classify(&entry),
-        Err(error) => Some(unreadable(&error)),
-    })
+    Walk {
+        entries: Some(builder.build()),
+        refused,
+    }
+}
+
+/// Folders that are not entered, told between the entries of a walk.
+type Refused = Arc<Mutex<Vec<Entry>>>;
+
+fn refuse(refused: &Refused, folder: &Path, reason: String) {
+    let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+    refused.push(Entry::Unreadable {
+        path: Some(folder.to_owned()),
+        reason,
+    });
+}
+
+/// A walk under way.
+struct Walk {
+    entries: Option<ignore::Walk>,
+    refused: Refused,
+}
+
+impl Iterator for Walk {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            let next = self.entries.as_mut().and_then(Iterator::next);
+            let found = match next {
+                Some(Ok(entry)) => classify(&entry),
+                Some(Err(error)) => Some(unreadable(&error)),
+                None => {
+                    let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                    return refused.pop();
+                }
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
 }
 
 fn classify(entry: &ignore::DirEntry) -> Option<Entry> {
@@ -109,6 +174,13 @@ fn unreadable(error: &ignore::Error) -> Entry {
         path: path(error),
         reason,
     }
+}
+
+/// A named pipe, which nobody writes to.
+#[cfg(all(test, unix))]
+pub(crate) fn make_pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.is_ok_and(|status| status.success()), "{path:?}");
 }
 
 #[cfg(test)]
@@ -171,6 +243,127 @@ mod tests {
                 .iter()
                 .any(|entry| matches!(entry, Entry::Special(_)))
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_sockets_and_devices_are_no_files() {
+        let temp = tempfile::tempdir().unwrap();
+        make_pipe(&temp.path().join("pipe.md"));
+        let _socket = std::os::unix::net::UnixListener::bind(temp.path().join("s.md")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", temp.path().join("zero.md")).unwrap();
+        std::os::unix::fs::symlink("zero.md", temp.path().join("chain.md")).unwrap();
+        let entries: Vec<Entry> = walk(temp.path(), WalkOptions::default()).collect();
+        assert_eq!(entries.len(), 4);
+        assert!(
+            entries
+                .iter()
+                .all(|entry| matches!(entry, Entry::Special(_)))
+        );
+        for name in ["pipe.md", "s.md", "zero.md"] {
+            let entries: Vec<Entry> =
+                walk(&temp.path().join(name), WalkOptions::default()).collect();
+            assert!(matches!(entries[..], [Entry::Special(_)]), "{entries:?}");
+        }
+    }
+
+    /// ripgrep's walker opens them, and would wait for ever or fill the memory.
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_whose_rules_are_no_file_is_not_entered() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        for (name, rules) in [
+            ("a", ".gitignore"),
+            ("b", ".ignore"),
+            ("c", ".kenningignore"),
+        ] {
+            let folder = base.join(name).join("in");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("file.md"), "x").unwrap();
+            std::fs::write(base.join(name).join("beside.md"), "x").unwrap();
+            match name {
+                "a" => make_pipe(&folder.join(rules)),
+                "b" => std::os::unix::fs::symlink("/dev/zero", folder.join(rules)).unwrap(),
+                _ => std::fs::write(folder.join(rules), "*.x\n".repeat(200_000)).unwrap(),
+            }
+        }
+        assert_eq!(names(&base, WalkOptions::default()).len(), 3);
+        let entries: Vec<Entry> = walk(&base, WalkOptions::default()).collect();
+        let refused = entries.iter().filter_map(|entry| match entry {
+            Entry::Unreadable { path, reason } => Some((path.clone().unwrap(), reason.clone())),
+            _ => None,
+        });
+        let mut refused: Vec<_> = refused.collect();
+        refused.sort();
+        for ((path, reason), (name, rules)) in refused.iter().zip([
+            ("a", ".gitignore"),
+            ("b", ".ignore"),
+            ("c", ".kenningignore"),
+        ]) {
+            assert_eq!(*path, base.join(name).join("in"));
+            assert!(reason.contains(rules), "{reason}");
+        }
+        assert_eq!(refused.len(), 3);
+        // Of the root and of what lies above it, too.
+        let below = base.join("a/in/deeper");
+        std::fs::create_dir(&below).unwrap();
+        for root in [base.join("a/in"), below] {
+            let entries: Vec<Entry> = walk(&root, WalkOptions::default()).collect();
+            assert!(
+                matches!(&entries[..], [Entry::Unreadable { path: Some(path), .. }] if *path == root),
+                "{entries:?}"
+            );
+        }
+        let all = WalkOptions {
+            hidden: false,
+            no_ignore: true,
+        };
+        assert_eq!(names(&base, all).len(), 6);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_worktree_that_leads_to_a_pipe_is_not_entered() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        let (tree, elsewhere) = (base.join("tree"), base.join("elsewhere"));
+        std::fs::create_dir_all(&tree).unwrap();
+        std::fs::create_dir_all(elsewhere.join("info")).unwrap();
+        std::fs::write(tree.join("a.md"), "a").unwrap();
+        std::fs::write(
+            tree.join(".git"),
+            format!("gitdir: {}\n", elsewhere.display()),
+        )
+        .unwrap();
+        let unreadable = || {
+            let entries: Vec<Entry> = walk(&tree, WalkOptions::default()).collect();
+            matches!(entries[..], [Entry::Unreadable { .. }])
+        };
+        assert!(!unreadable());
+        make_pipe(&elsewhere.join("commondir"));
+        assert!(unreadable());
+        std::fs::remove_file(elsewhere.join("commondir")).unwrap();
+        std::fs::write(elsewhere.join("commondir"), ".\n").unwrap();
+        assert!(!unreadable());
+        make_pipe(&elsewhere.join("info/exclude"));
+        assert!(unreadable());
+    }
+
+    /// As many rules as a file of them may hold do not take long to read.
+    #[test]
+    fn the_most_rules_that_are_read_are_read_quickly() {
+        let temp = tempfile::tempdir().unwrap();
+        let line = "a*b?c**[d-f]*/{g,h}*i\n";
+        let rules = line.repeat(rules::MOST_BYTES as usize / line.len());
+        std::fs::write(temp.path().join(".gitignore"), rules).unwrap();
+        for n in 0..50 {
+            std::fs::write(temp.path().join(format!("{n}.md")), "a").unwrap();
+        }
+        let begun = std::time::Instant::now();
+        assert_eq!(names(temp.path(), WalkOptions::default()).len(), 50);
+        let spent = begun.elapsed();
+        assert!(spent.as_secs() < 10, "{spent:?}");
     }
 
     #[test]

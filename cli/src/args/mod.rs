@@ -191,6 +191,9 @@ pub struct FileArgs {
     /// Pass over files larger than this many megabytes
     #[arg(long, value_name = "MB", default_value_t = MAX_FILE_MB)]
     pub max_file_size: u64,
+    /// Take no more memory than so many megabytes: large files wait, and those that cannot be read within are passed over
+    #[arg(long, value_name = "MB", env = "KENNING_MAX_MEMORY", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_memory: Option<u64>,
     /// Language of the documents, as in `de` [default: detected for each]
     #[arg(long, value_name = "CODE")]
     pub language: Option<String>,
@@ -202,6 +205,9 @@ impl Default for FileArgs {
             hidden: false,
             no_ignore: false,
             max_file_size: MAX_FILE_MB,
+            max_memory: std::env::var("KENNING_MAX_MEMORY")
+                .ok()
+                .and_then(|megabytes| megabytes.parse().ok()),
             language: None,
         }
     }

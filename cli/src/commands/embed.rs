@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::args::{EmbedArgs, Global};
 use crate::context;
 use crate::failure::{Outcome, Result};
-use crate::terminal::say;
+use crate::terminal::{json_line, say};
 
 /// Lines are embedded so many at a time.
 const BATCH: usize = 256;
@@ -57,7 +57,7 @@ fn embed(encoder: &Encoder, role: Role, texts: &[String], quiet: bool) -> Result
             "tokens": encoded.tokens,
             "embedding": encoded.embedding,
         });
-        writeln!(output, "{object}")?;
+        output.write_all(json_line(&object)?.as_bytes())?;
     }
     output.flush()?;
     Ok(())

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{EvalArgs, Global};
 use crate::context;
 use crate::failure::{Outcome, Result};
-use crate::terminal::{print, say};
+use crate::terminal::{one_line, print, print_json, say};
 
 pub fn run(global: &Global, args: &EvalArgs) -> Result {
     let collection = Collection::read(&args.dir, &args.split)?;
@@ -44,7 +44,7 @@ pub fn run(global: &Global, args: &EvalArgs) -> Result {
         }
     }
     if args.json {
-        print(&format!("{}\n", to_json(&collection, &experiment)))?;
+        print_json(&to_json(&collection, &experiment))?;
     } else {
         print(&to_text(&collection, &experiment))?;
     }
@@ -90,7 +90,7 @@ fn to_json(collection: &Collection, experiment: &Experiment) -> Value {
 fn to_text(collection: &Collection, experiment: &Experiment) -> String {
     let mut text = format!(
         "{}: {} documents, {} queries, indexed in {:.1} s\n",
-        collection.name,
+        one_line(&collection.name),
         collection.documents.len(),
         collection.queries.len(),
         experiment.index_seconds

@@ -11,7 +11,7 @@ use crate::args::{FileArgs, Global, IndexArgs};
 use crate::failure::{Outcome, Result};
 use crate::graphs::say_thrown_away;
 use crate::progress::{Indexing, Working, bytes, counted, seconds};
-use crate::terminal::{one_line, print, say};
+use crate::terminal::{one_line, print, print_json, say};
 use crate::{context, interrupt};
 
 /// So many failures are shown; all are in the report that `--json` prints.
@@ -29,8 +29,7 @@ pub fn run(global: &Global, args: &IndexArgs) -> Result {
     let index = context::open_or_create(global, &layout)?;
     let report = refresh(global, &index, &layout, &paths, &options)?;
     if args.json {
-        let text = serde_json::to_string(&report).map_err(std::io::Error::other)?;
-        print(&format!("{text}\n"))?;
+        print_json(&report)?;
     } else if !global.quiet {
         summarise(&report, global);
     }
@@ -45,6 +44,7 @@ pub fn options(files: &FileArgs, global: &Global) -> Result<Options> {
         language: context::language(files.language.as_deref())?,
         extractor: context::extractor(files),
         threads: global.threads.map_or(0, usize::from),
+        max_memory: context::memory(files).map(|memory| memory.own),
     })
 }
 
@@ -125,6 +125,11 @@ pub fn summarise(report: &Report, global: &Global) {
     skipped(&report.skipped);
     list("failed", &report.failed);
     say_thrown_away(&report.graphs);
+    if report.graphs_left_out {
+        say(
+            "note: no graph was built within --max-memory; large segments are searched exactly, which is slower",
+        );
+    }
     if report.interrupted {
         say("interrupted: what was done is kept; run it again to go on");
     }
@@ -186,8 +191,7 @@ fn plan(
     let plan = kenning_indexer::plan(&encoder, catalogue.as_ref(), layout, paths, options)?;
     drop(working);
     if json {
-        let text = serde_json::to_string(&plan).map_err(std::io::Error::other)?;
-        print(&format!("{text}\n"))?;
+        print_json(&plan)?;
         return Ok(Outcome::Done);
     }
     print(&format!(

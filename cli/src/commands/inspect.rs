@@ -6,18 +6,17 @@ use serde_json::json;
 use crate::args::Global;
 use crate::context;
 use crate::failure::{Outcome, Result};
-use crate::terminal::{one_line, print};
+use crate::terminal::{one_line, print, print_json};
 
 /// Shows the tokens of a text for each of the encoders.
 pub fn tokens(global: &Global, text: &str, json: bool) -> Result {
     for name in global.chosen_models() {
         let encoder = context::load_encoder(global, name)?;
-        let line = if json {
-            as_json(name, &encoder, text)?.to_string()
+        if json {
+            print_json(&as_json(name, &encoder, text)?)?;
         } else {
-            as_text(name, &encoder, text)?
-        };
-        print(&format!("{line}\n"))?;
+            print(&format!("{}\n", as_text(name, &encoder, text)?))?;
+        }
     }
     Ok(Outcome::Done)
 }

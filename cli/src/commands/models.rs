@@ -10,7 +10,7 @@ use crate::args::{Global, ModelsArgs, ModelsCommand};
 use crate::context;
 use crate::failure::{Failure, Outcome, Result};
 use crate::progress::{bytes, counted};
-use crate::terminal::{one_line, print, say};
+use crate::terminal::{self, one_line, print, say};
 
 pub fn run(global: &Global, args: &ModelsArgs) -> Result {
     let store = ModelStore::from_env()?;
@@ -46,7 +46,8 @@ fn list(global: &Global, store: &ModelStore, json: bool) -> Result {
     for model in &found {
         let size = bytes(model.bytes);
         let folder = one_line(&model.folder.display().to_string());
-        print(&format!("{:width$}  {size:>10}  {folder}\n", model.name))?;
+        let name = one_line(&model.name);
+        print(&format!("{name:width$}  {size:>10}  {folder}\n"))?;
         if let Some(problem) = &model.problem {
             print(&format!(
                 "{:width$}  cannot be loaded: {}\n",
@@ -107,8 +108,7 @@ struct Shown<'a> {
 }
 
 fn print_json(value: &impl Serialize) -> Result {
-    let text = serde_json::to_string(value).map_err(std::io::Error::other)?;
-    print(&format!("{text}\n"))?;
+    terminal::print_json(value)?;
     Ok(Outcome::Done)
 }
 
@@ -116,7 +116,7 @@ fn text(info: &ModelInfo, measured: Option<&Measurement>) -> String {
     let spec = &info.spec;
     let prompt = |text: &str| match text {
         "" => "none".to_owned(),
-        text => format!("{text:?}"),
+        text => one_line(&format!("{text:?}")),
     };
     format!(
         "model         {}\n\

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::args::ConstraintArg;
 use crate::failure::{Failure, Outcome, Result};
 use crate::progress::bytes;
-use crate::terminal::{one_line, print, say};
+use crate::terminal::{one_line, print, print_json, say};
 
 /// The answer.
 #[derive(Serialize)]
@@ -53,8 +53,7 @@ pub fn run(store: &ModelStore, constraints: &[ConstraintArg], json: bool) -> Res
     }
     let answer = answer(store, &wanted)?;
     if json {
-        let text = serde_json::to_string(&answer).map_err(std::io::Error::other)?;
-        print(&format!("{text}\n"))?;
+        print_json(&answer)?;
     } else {
         print(&text(&answer))?;
     }

@@ -9,7 +9,7 @@ use kenning_indexer::Layout;
 use crate::args::{FileArgs, FusionArg, Global, HowArgs, ModeArg, SearchArgs, VectorsArg};
 use crate::context;
 use crate::failure::{Outcome, Result};
-use crate::terminal::{print, say};
+use crate::terminal::{print, print_json, say};
 use crate::{commands, show};
 
 pub fn run(global: &Global, args: &SearchArgs) -> Result {
@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &SearchArgs) -> Result {
 /// Prints an answer.
 pub fn answer(response: &SearchResponse, json: bool) -> Result {
     if json {
-        print(&format!("{}\n", show::json(response)))?;
+        print_json(&show::json(response))?;
     } else if response.hits.is_empty() {
         say("nothing found");
     } else {

@@ -10,7 +10,7 @@ use crate::context;
 use crate::failure::{Outcome, Result};
 use crate::progress::bytes;
 use crate::show::fitted;
-use crate::terminal::{one_line, print, width};
+use crate::terminal::{one_line, print, print_json, width};
 
 /// Columns for the names of what is told.
 const NAMES: usize = 11;
@@ -20,15 +20,17 @@ pub fn run(args: &StatusArgs) -> Result {
     if args.json {
         let summary = index.snapshot()?.summary()?;
         let spec = &index.spec().encoder;
+        let roots = layout.roots.iter().map(|root| root.to_string_lossy());
         let object = json!({
-            "folder": layout.folder,
-            "roots": layout.roots,
+            // Paths that are no text are shown as near as text can.
+            "folder": layout.folder.to_string_lossy(),
+            "roots": roots.collect::<Vec<_>>(),
             "model": spec,
             "fingerprint": spec.fingerprint(),
             "index": summary,
             "disk_bytes": layout.disk_bytes(),
         });
-        print(&format!("{object}\n"))?;
+        print_json(&object)?;
         return Ok(Outcome::Done);
     }
     print(&describe(&layout, &index)?)?;

@@ -10,6 +10,7 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
 use super::line::COMMANDS;
+use crate::terminal::is_obeyed;
 
 /// So many paths are offered at once.
 const MOST: usize = 200;
@@ -58,7 +59,7 @@ fn steps(paths: &[String], begun: &str) -> Vec<String> {
         .iter()
         .take_while(|path| path.starts_with(begun))
     {
-        if path.contains(char::is_control) {
+        if path.contains(is_obeyed) {
             continue;
         }
         let step = match path[begun.len()..].find('/') {
@@ -173,6 +174,7 @@ mod tests {
             "notes/sub/x",
             "notes/sub/y",
             "notes\n",
+            "notes/\u{202e}turned",
         ];
         let mut paths = paths.map(str::to_owned);
         paths.sort_unstable();

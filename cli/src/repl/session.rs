@@ -9,7 +9,7 @@ use super::open;
 use crate::args::{FileArgs, Global};
 use crate::commands::{index, search, similar, status};
 use crate::failure::{Failure, Outcome, Result};
-use crate::terminal::{Style, one_line, print, say};
+use crate::terminal::{Style, one_line, print, say, say_styled};
 use crate::{interrupt, show, terminal};
 
 /// Formats whose lines in the index are those of the file.
@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
         }
         let outcome = search::answer(&response, false)?;
         if self.talks && full {
-            say(&Style::of_talk().dim(":more for the next, :show N for a whole passage"));
+            say_styled(&Style::of_talk().dim(":more for the next, :show N for a whole passage"));
         }
         Ok(outcome)
     }

@@ -4,7 +4,13 @@
 
 mod bench;
 mod commands;
+#[cfg(unix)]
+mod hostile;
 mod indexing;
+#[cfg(unix)]
+mod intruders;
+#[cfg(target_os = "linux")]
+mod memory;
 mod models;
 mod output;
 mod repl;

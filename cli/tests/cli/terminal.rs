@@ -55,3 +55,59 @@ fn the_prompt_answers_and_remembers() {
     let lines: Vec<&str> = history.lines().skip(1).collect();
     assert_eq!(lines, [":mode keyword", "ants", ":nonsense", ":q"]);
 }
+
+/// What a document holds, shown where colours and bars are.
+#[test]
+fn on_a_terminal_too_nothing_of_a_document_commands_it() {
+    let bench = crate::hostile::hostile();
+    let model = crate::bench::model();
+    let model = model.to_str().unwrap();
+    for arguments in [
+        &format!("index --model {model}"),
+        "search --mode keyword ants -n 20 --passages 3 --explain",
+        "search --mode keyword ants -n 20 --json",
+        "search ants --filter x=$(printf '\\033]0;PWNED\\007')",
+        "status",
+        "doctor",
+        "index --threads $(printf '\\033]0;PWNED\\007')",
+        "similar page.html",
+    ] {
+        let Some(done) = typed(&bench, arguments, &[], "") else {
+            return;
+        };
+        let shown = without_own(&done.out);
+        let raw = |c: char| (c.is_control() && !matches!(c, '\n' | '\r')) || c == '\u{202e}';
+        assert!(!shown.contains(raw), "{arguments}: {shown:?}");
+    }
+    let input = ":mode keyword\rants\r:show 1\r:explain 1\r:q\r";
+    let done = typed(&bench, "repl", &[], input).unwrap();
+    for (what, hostile) in [
+        ("a title", "\x1b]"),
+        ("a clear screen", "\x1b[2J"),
+        ("a control", "\u{9b}"),
+        ("a turn", "\u{202e}"),
+    ] {
+        assert!(!done.out.contains(hostile), "{what} in {:?}", done.out);
+    }
+}
+
+/// What is shown without the colours and the movements of bars that the program itself asks for.
+fn without_own(shown: &str) -> String {
+    let mut rest = shown;
+    let mut left = String::new();
+    while let Some(at) = rest.find("\x1b[") {
+        left.push_str(&rest[..at]);
+        let after = &rest[at + 2..];
+        let end = after
+            .find(|c: char| !c.is_ascii_digit() && c != ';')
+            .unwrap_or(after.len());
+        match after[end..].chars().next() {
+            Some('m' | 'K' | 'A' | 'B' | 'G') => rest = &after[end + 1..],
+            _ => {
+                left.push_str("\x1b[");
+                rest = after;
+            }
+        }
+    }
+    left + rest
+}

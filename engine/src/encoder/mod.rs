@@ -44,6 +44,8 @@ pub(crate) use architecture::check;
 pub(crate) use architecture::is_supported;
 pub(crate) use config::{read_json, transformer_folder};
 pub(crate) use kept::Stamp;
+#[cfg(any(test, fuzzing))]
+pub(crate) use kept::fuzzing;
 #[cfg(feature = "hub")]
 pub(crate) use weights::hex;
 pub(crate) use weights::{sha256_hex, weight_files};

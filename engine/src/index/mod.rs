@@ -125,6 +125,9 @@ impl Index {
     #[doc(hidden)]
     pub fn open_on(disk: Disk) -> Result<Self> {
         let store = Store::new(disk);
+        let meta = store.atomic_read(Path::new(COMMIT));
+        let meta = meta.map_err(|error| IndexError::from(tantivy::TantivyError::from(error)))?;
+        schema::check_names(&meta)?;
         let mut tantivy = tantivy::Index::open(store.clone()).map_err(IndexError::from)?;
         let (spec, fields) = schema::read(&tantivy.schema())?;
         tantivy.register_plugin(plugin(&spec));
@@ -206,6 +209,14 @@ impl Index {
     /// [`IndexError::Locked`] while there is another.
     pub fn writer(&self) -> Result<IndexWriter> {
         IndexWriter::open(self)
+    }
+
+    /// The same, with so many bytes of memory for postings that are not yet written: 15 MB or more.
+    ///
+    /// # Errors
+    /// As [`Self::writer`].
+    pub fn writer_within(&self, bytes: usize) -> Result<IndexWriter> {
+        IndexWriter::open_with_memory(self, bytes)
     }
 
     /// A view of the last commit. If nothing was committed since the last view, it is the same one, which takes

@@ -15,6 +15,8 @@
 //! | `document` | stored | first row | [`StoredDocument`] |
 //! | `embedding` | vector column | every row | the chunk's vector |
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tantivy::schema::{
     FAST, Field, FieldType, IndexRecordOption, JsonObjectOptions, STORED, STRING, Schema,
@@ -132,6 +134,29 @@ pub fn build(spec: &IndexSpec) -> Result<(Schema, Fields), IndexError> {
     Ok((schema.build(), fields))
 }
 
+/// Refuses a `meta.json` whose schema has two fields of one name, over which tantivy panics. What else may be wrong with
+/// it tantivy says.
+pub fn check_names(meta: &[u8]) -> Result<(), IndexError> {
+    #[derive(Deserialize)]
+    struct Meta {
+        schema: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        name: String,
+    }
+    let Ok(meta) = serde_json::from_slice::<Meta>(meta) else {
+        return Ok(());
+    };
+    let mut known = BTreeSet::new();
+    match meta.schema.iter().find(|entry| !known.insert(&entry.name)) {
+        Some(twice) => Err(IndexError::Damaged {
+            reason: format!("its schema has two fields {:?}", twice.name),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Reads fields and spec back from the schema of an index on disk.
 pub fn read(schema: &Schema) -> Result<(IndexSpec, Fields), IndexError> {
     let field = |name: &str| {
@@ -173,4 +198,30 @@ pub fn read(schema: &Schema) -> Result<(IndexSpec, Fields), IndexError> {
         embedding,
     };
     Ok((spec, fields))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// tantivy panicked over an index that somebody else had made.
+    #[test]
+    fn two_fields_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec: EncoderSpec = serde_json::from_value(serde_json::json!({
+            "model": "m", "architecture": "bert", "settings": "", "dimension": 2, "max_tokens": 64,
+            "pooling": "mean", "normalise": true, "query_prompt": "", "passage_prompt": "",
+            "weights_sha256": "00", "tokenizer_sha256": "00", "precision": "f32",
+        }))
+        .unwrap();
+        crate::Index::create(folder.path(), &spec).unwrap();
+        let path = folder.path().join("meta.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let doubled = text.replacen("\"name\": \"chunk\"", "\"name\": \"id\"", 1);
+        assert_ne!(text, doubled);
+        std::fs::write(&path, doubled).unwrap();
+        let error = crate::Index::open(folder.path()).map(drop).unwrap_err();
+        assert!(error.to_string().contains("two fields \"id\""), "{error}");
+    }
 }

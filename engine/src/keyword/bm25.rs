@@ -16,6 +16,8 @@ use super::language::Language;
 use super::postings::{self, Occurrence};
 use super::query::ParsedQuery;
 
+/// Of a query that is a whole text so many different words count, the first: as many as Lucene allows.
+pub const MOST_WORDS: usize = 1_024;
 /// Term frequency saturation, Lucene's value.
 pub const K1: f32 = 1.2;
 /// Length normalisation, Lucene's value.
@@ -48,15 +50,18 @@ pub fn query_terms(query: &ParsedQuery, languages: &[Language]) -> Vec<QueryTerm
             .unwrap_or(Language::English),
     };
     let base = Analyser::new(own).terms(&query.text);
-    let content = |stop: bool| !stop || base.iter().all(|term| term.stop);
+    let only_stops = base.iter().all(|term| term.stop);
     let others: Vec<_> = languages
         .iter()
         .map(|&language| Analyser::new(language).terms(&query.text))
         .collect();
     let mut found: Vec<QueryTerm> = Vec::new();
     for (place, term) in base.iter().enumerate() {
-        if !content(term.stop) {
+        if term.stop && !only_stops {
             continue;
+        }
+        if found.len() == MOST_WORDS {
+            break;
         }
         // Words are cut the same way in every language; only their stems differ.
         let mut terms: Vec<String> = others

@@ -10,6 +10,10 @@
 //! | `begin*` | any word that begins so |
 //!
 //! Everything else, an unclosed quote or an unknown `field:` among it, is plain text.
+//!
+//! Whatever is pasted, answering takes bounded time: of a query longer than [`LONGEST`] bytes the beginning is read, and
+//! one of more than [`MOST_CONSTRAINTS`] phrases, exclusions and fields, or of more than [`MOST_PREFIXES`] beginnings,
+//! is no query but a text, and taken as one.
 
 /// A query, read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +48,14 @@ pub enum Place {
     Title,
 }
 
+/// Of a longer query the first so many bytes are read: twice what an encoder of 8,192 tokens takes in.
+pub const LONGEST: usize = 64 << 10;
+/// A query has at most so many phrases, exclusions and fields: each looks at every document.
+pub const MOST_CONSTRAINTS: usize = 256;
+/// A query has at most so many beginnings of words: each stands for up to
+/// [`MOST_EXPANSIONS`](super::postings::MOST_EXPANSIONS) words.
+pub const MOST_PREFIXES: usize = 32;
+
 /// A beginning shorter than this matches too much to mean anything.
 const SHORTEST_PREFIX: usize = 2;
 
@@ -57,15 +69,19 @@ struct Piece<'a> {
 
 /// Reads a query.
 pub fn parse(query: &str) -> ParsedQuery {
-    let mut parsed = read(query);
+    let query = &query[..query.floor_char_boundary(LONGEST)];
+    let plain = || ParsedQuery {
+        text: query.to_owned(),
+        ..ParsedQuery::default()
+    };
+    let Some(mut parsed) = read(query) else {
+        return plain();
+    };
     if parsed.text.trim().is_empty() && parsed.prefixes.is_empty() {
         // Nothing to look for: what was to be left out is meant as text.
         let only_exclusions = parsed.constraints.iter().all(|c| c.excluded);
         if only_exclusions && parsed.filters.is_empty() {
-            parsed = ParsedQuery {
-                text: query.to_owned(),
-                ..ParsedQuery::default()
-            };
+            parsed = plain();
         } else {
             let wanted = parsed.constraints.iter().filter(|c| !c.excluded);
             let words: Vec<&str> = wanted.map(|c| c.phrase.as_str()).collect();
@@ -75,10 +91,16 @@ pub fn parse(query: &str) -> ParsedQuery {
     parsed
 }
 
-fn read(query: &str) -> ParsedQuery {
+/// What a query asks for; `None` if it asks for more than a query may.
+fn read(query: &str) -> Option<ParsedQuery> {
     let mut parsed = ParsedQuery::default();
     let mut rest = query;
     while let Some(piece) = next_piece(&mut rest) {
+        if parsed.constraints.len() + parsed.filters.len() > MOST_CONSTRAINTS
+            || parsed.prefixes.len() > MOST_PREFIXES
+        {
+            return None;
+        }
         match piece.field {
             Some("path" | "ext") if !piece.text.is_empty() => {
                 let (sign, name) = (
@@ -118,7 +140,8 @@ fn read(query: &str) -> ParsedQuery {
         }
         parsed.text.push_str(piece.text);
     }
-    parsed
+    let constraints = parsed.constraints.len() + parsed.filters.len();
+    (constraints <= MOST_CONSTRAINTS && parsed.prefixes.len() <= MOST_PREFIXES).then_some(parsed)
 }
 
 const FIELDS: [&str; 5] = ["title", "path", "ext", "text", "body"];
@@ -141,8 +164,12 @@ fn next_piece<'a>(rest: &mut &'a str) -> Option<Piece<'a>> {
         piece.excluded = true;
         at = after;
     }
-    if let Some((name, after)) = at.split_once(':')
-        && FIELDS.contains(&name)
+    // Fields are looked for by name: a search for the colon would go through the whole rest for every word.
+    let named = FIELDS.iter().find_map(|name| {
+        let after = at.strip_prefix(name)?.strip_prefix(':')?;
+        Some((*name, after))
+    });
+    if let Some((name, after)) = named
         && after.starts_with(|c: char| !c.is_whitespace())
     {
         piece.field = Some(name);
@@ -232,6 +259,52 @@ mod tests {
     #[test]
     fn a_title_alone_is_also_what_is_looked_for() {
         assert_eq!(parse("title:ownership").text, "ownership");
+    }
+
+    #[test]
+    fn what_asks_for_too_much_is_a_text() {
+        for (word, most) in [
+            ("-a ", MOST_CONSTRAINTS),
+            ("\"a b\" ", MOST_CONSTRAINTS),
+            ("ext:a ", MOST_CONSTRAINTS),
+            ("ab* ", MOST_PREFIXES),
+        ] {
+            let query = |count: usize| format!("word {}", word.repeat(count));
+            let parsed = parse(&query(most));
+            assert_eq!(
+                parsed.constraints.len() + parsed.filters.len() + parsed.prefixes.len(),
+                most
+            );
+            let parsed = parse(&query(most + 1));
+            assert_eq!(parsed.text, query(most + 1));
+            assert!(parsed.constraints.is_empty() && parsed.filters.is_empty());
+            assert!(parsed.prefixes.is_empty());
+        }
+    }
+
+    /// Each of these took time that grew with the square of its length.
+    #[test]
+    fn a_megabyte_is_read_at_once() {
+        for piece in [
+            "a ",
+            "\"",
+            "-\"",
+            "- ",
+            "((",
+            "text:",
+            "-a ",
+            "é\u{0}",
+            "ab* ",
+            "title:\"x\" ",
+            "\\",
+        ] {
+            let query = piece.repeat((1 << 20) / piece.len());
+            let begun = std::time::Instant::now();
+            let parsed = parse(&query);
+            let spent = begun.elapsed();
+            assert!(spent.as_millis() < 500, "{spent:?} for {piece:?}");
+            assert!(parsed.text.len() <= LONGEST);
+        }
     }
 
     #[test]

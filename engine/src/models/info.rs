@@ -16,6 +16,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ModelInfo {
     /// Where it lies.
+    #[serde(serialize_with = "as_text")]
     pub folder: PathBuf,
     /// Numbers among its weights.
     pub parameters: u64,
@@ -37,11 +38,17 @@ pub struct Installed {
     /// `organisation/name`.
     pub name: String,
     /// Where it lies.
+    #[serde(serialize_with = "as_text")]
     pub folder: PathBuf,
     /// Bytes of its files.
     pub bytes: u64,
     /// Whether Kenning can load models of its kind; why not, where it cannot.
     pub problem: Option<String>,
+}
+
+/// A path that is no text as near as text can: JSON knows nothing else.
+fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// Describes the model in `folder`. It is opened for that: what it says is what encoding would do.

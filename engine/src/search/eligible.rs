@@ -38,8 +38,15 @@ impl Eligible {
         let mut segments = Vec::new();
         for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
             let mut marks = vec![true; segment.documents.len()];
+            // Read once for all facts that ask for them.
+            let mut ids = None;
             for filter in filters {
-                let mut holds = |fact: &Fact| fact_marks(snapshot, place, segment, fact);
+                let mut holds = |fact: &Fact| {
+                    if ids.is_none() && is_of_path(fact) {
+                        ids = Some(ids_of(snapshot, place, segment)?);
+                    }
+                    fact_marks(segment, fact, ids.as_deref().unwrap_or_default())
+                };
                 let holds = filter.evaluate(marks.len(), &mut holds)?;
                 intersect(&mut marks, &holds, false);
             }
@@ -146,28 +153,27 @@ fn columns(segment: &Segment, name: &str) -> Result<Vec<DynamicColumn>> {
     Ok(columns.map_err(IndexError::from)?)
 }
 
-fn fact_marks(
-    snapshot: &Snapshot,
-    place: u32,
-    segment: &Segment,
-    fact: &Fact,
-) -> Result<Vec<bool>> {
-    let count = segment.documents.len() as u32;
-    let mut marks = vec![false; count as usize];
-    if fact.name == PATH || fact.name == EXTENSION {
-        for document in 0..count {
-            let address = DocumentAddress {
-                segment: place,
-                document,
-            };
-            let id = snapshot.id(address)?;
-            marks[document as usize] = match fact.name.as_str() {
-                PATH => fact.holds_for_text(&id),
-                _ => extension(&id).is_some_and(|extension| fact.holds_for_text(extension)),
-            };
-        }
-        return Ok(marks);
+fn is_of_path(fact: &Fact) -> bool {
+    fact.name == PATH || fact.name == EXTENSION
+}
+
+/// The ids of a segment's documents.
+fn ids_of(snapshot: &Snapshot, segment: u32, of: &Segment) -> Result<Vec<String>> {
+    let documents = 0..of.documents.len() as u32;
+    let id = |document| snapshot.id(DocumentAddress { segment, document });
+    documents.map(id).collect()
+}
+
+/// Which documents of a segment a fact holds for; `ids` are theirs, where the fact is of a path.
+fn fact_marks(segment: &Segment, fact: &Fact, ids: &[String]) -> Result<Vec<bool>> {
+    if is_of_path(fact) {
+        let holds = |id: &String| match fact.name.as_str() {
+            PATH => fact.holds_for_text(id),
+            _ => extension(id).is_some_and(|extension| fact.holds_for_text(extension)),
+        };
+        return Ok(ids.iter().map(holds).collect());
     }
+    let mut marks = vec![false; segment.documents.len()];
     for column in columns(segment, &fact.name)? {
         mark_column(segment, fact, &column, &mut marks)?;
     }

@@ -36,6 +36,8 @@ pub use request::{
     DEFAULT_EFFORT, Explanation, Mode, Part, Passage, Plan, SearchHit, SearchRequest,
     SearchResponse, Vectors,
 };
+#[cfg(any(test, fuzzing))]
+pub(crate) use snippet::Highlighter;
 
 /// Whether anything is relevant is told by so many documents, so that the limit does not decide it.
 const BELIEVED: usize = 10;

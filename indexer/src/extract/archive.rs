@@ -59,6 +59,18 @@ impl<'a> Archive<'a> {
 
     /// The content of the entry of this name, letter case aside; none if there is no such entry.
     pub fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, ExtractError> {
+        let Some(bytes) = self.read_start(name, self.left + 1)? else {
+            return Ok(None);
+        };
+        if bytes.len() as u64 > self.left {
+            return Err(ExtractError::UnpacksTooLarge { limit: self.limit });
+        }
+        self.left -= bytes.len() as u64;
+        Ok(Some(bytes))
+    }
+
+    /// The first bytes of that entry, `most` of them.
+    pub fn read_start(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>, ExtractError> {
         let name = name.trim_start_matches('/');
         let index = self.names.iter().position(|have| have == name).or_else(|| {
             self.names
@@ -72,13 +84,9 @@ impl<'a> Archive<'a> {
             .map_err(|error| failure(self.format, error))?;
         let mut bytes = Vec::new();
         entry
-            .take(self.left + 1)
+            .take(most)
             .read_to_end(&mut bytes)
             .map_err(|error| ExtractError::damaged(self.format, format!("{name}: {error}")))?;
-        if bytes.len() as u64 > self.left {
-            return Err(ExtractError::UnpacksTooLarge { limit: self.limit });
-        }
-        self.left -= bytes.len() as u64;
         Ok(Some(bytes))
     }
 

@@ -8,6 +8,9 @@ use super::format::Format;
 use super::limits::Context;
 use super::{archive::Archive, html_names, names, ole};
 
+/// More bytes than the name of a media type has. Formats are told in the caller's process: nothing large is unpacked.
+const MEDIA_TYPE: u64 = 256;
+
 /// The format of a file.
 ///
 /// # Errors
@@ -110,7 +113,7 @@ fn zip_format(bytes: &[u8], path: &Path, context: &Context) -> Result<Format, Ex
             },
             error => error,
         })?;
-    if let Some(kind) = archive.read("mimetype")?
+    if let Some(kind) = archive.read_start("mimetype", MEDIA_TYPE)?
         && let Some(format) = format_of_media_type(String::from_utf8_lossy(&kind).trim())
     {
         return Ok(format);

@@ -1,6 +1,5 @@
 //! Documents inside of documents: attachments.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use kenning::document::BlockKind;
@@ -8,6 +7,7 @@ use kenning::document::BlockKind;
 use super::blocks::Blocks;
 use super::detect::detect;
 use super::error::ExtractError;
+use super::foreign;
 use super::limits::Context;
 use super::part::Warning;
 use super::read::read;
@@ -36,10 +36,10 @@ pub(super) fn embed(
     };
     let path = Path::new(name);
     // One broken attachment must not cost the mail around it.
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let result = foreign::call(|| {
         let format = detect(path, bytes, &nested)?;
         read(format, path, bytes, &nested)
-    }));
+    });
     let extracted = match result {
         Ok(Ok(extracted)) => extracted,
         Ok(Err(error @ (ExtractError::TimedOut { .. } | ExtractError::TextTooLarge { .. }))) => {

@@ -1,13 +1,12 @@
 //! The entrance: sizes checked, formats told apart, risky ones read where they can do no harm.
 
 use std::path::Path;
-use std::sync::Once;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 
 use super::detect::detect;
 use super::error::ExtractError;
-use super::foreign::panic_message;
+use super::foreign;
 use super::format::Format;
 use super::limits::{Context, Limits};
 use super::part::Extracted;
@@ -20,7 +19,7 @@ const LARGE: usize = 4 << 20;
 /// Stack of a reader's thread in bytes. Readers of ours do not recurse without bound; those of others may.
 const STACK: usize = 16 << 20;
 
-/// The name of readers' threads, by which their panics are told from the program's own.
+/// The name of readers' threads.
 const THREAD: &str = "kenning-extract";
 
 /// Extracts the documents that a file holds, in this process; see [`Extractor`].
@@ -75,10 +74,14 @@ impl Extractor {
             });
         }
         let context = Context::new(&self.limits);
-        let format = detect(path, bytes, &context)?;
+        // Whether a container is one is told by parsers that others wrote, too.
+        let crashed = |format, reason| ExtractError::Crashed { format, reason };
+        let detected = foreign::call(|| detect(path, bytes, &context));
+        let format = detected.map_err(|reason| crashed(Format::Archive, reason))??;
         let large = matches!(format, Format::Json | Format::Notebook) && bytes.len() > LARGE;
         if !format.is_risky() && !large {
-            return read(format, path, bytes, &context);
+            let read = foreign::call(|| read(format, path, bytes, &context));
+            return read.map_err(|reason| crashed(format, reason))?;
         }
         match &self.worker {
             Some(command) => worker::extract(command, format, path, bytes, &self.limits),
@@ -104,7 +107,6 @@ pub(super) fn guarded<F>(
 where
     F: FnOnce() -> Result<Extracted, ExtractError> + Send + 'static,
 {
-    silence_readers();
     let (sender, receiver) = sync_channel(1);
     let builder = thread::Builder::new()
         .name(THREAD.to_owned())
@@ -113,14 +115,14 @@ where
     let handle = builder
         .spawn(move || {
             // Nothing of what `work` owns is seen again after a panic.
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let result = foreign::call(work);
             // The receiver is gone if the time is over; then nobody wants the answer.
             let _ = sender.send(result);
         })
         .map_err(|error| crashed(format!("no thread: {error}")))?;
     match receiver.recv_timeout(limits.duration()) {
         Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(crashed(panic_message(panic.as_ref()))),
+        Ok(Err(reason)) => Err(crashed(reason)),
         Err(RecvTimeoutError::Timeout) => Err(ExtractError::TimedOut {
             seconds: limits.seconds,
         }),
@@ -129,20 +131,6 @@ where
             Err(crashed("its thread ended early".to_owned()))
         }
     }
-}
-
-/// A reader's panic is an answer that the caller gets as an error: it is not printed as well. The
-/// program's own panics go where they went before.
-fn silence_readers() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if thread::current().name() != Some(THREAD) {
-                before(info);
-            }
-        }));
-    });
 }
 
 #[cfg(test)]
@@ -160,7 +148,7 @@ mod tests {
             result,
             Err(ExtractError::Crashed {
                 format: Format::Pdf,
-                reason: "index out of bounds".into()
+                reason: "its parser failed: index out of bounds".into()
             })
         );
     }

@@ -2,14 +2,38 @@
 //! that what was read before, and the next page or sheet, is not lost with it.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
-/// Runs `work`; when it panics, the answer is its message in one line.
+thread_local! {
+    /// How many calls this thread is inside of.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs `work`; when it panics, the answer is its message in one line, and nothing is printed.
 ///
 /// What `work` was changing must not be trusted after that with more than to fail again.
-pub(super) fn call<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work))
-        .map_err(|panic| format!("its parser failed: {}", panic_message(panic.as_ref())))
+pub(crate) fn call<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    silence();
+    INSIDE.set(INSIDE.get() + 1);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    INSIDE.set(INSIDE.get() - 1);
+    result.map_err(|panic| format!("its parser failed: {}", panic_message(panic.as_ref())))
+}
+
+/// A panic that is caught here is an answer that the caller gets as an error: it is not printed as well. The
+/// program's own panics go where they went before.
+fn silence() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if INSIDE.get() == 0 {
+                before(info);
+            }
+        }));
+    });
 }
 
 /// The first line of a panic's message, not too long.

@@ -1,5 +1,6 @@
 //! JSON as lines of `path.to.key: value`, and JSON lines as one document a record.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use kenning::document::{BlockKind, Metadata, Value as Fact};
@@ -51,11 +52,15 @@ struct Lines<'l, 'c> {
     result: Result<(), ExtractError>,
 }
 
+/// A paragraph does not grow longer: each of its lines repeats the keys, which may be long.
+const LONGEST_PARAGRAPH: usize = 1 << 20;
+
 impl Lines<'_, '_> {
-    fn value(&mut self, value: &str) {
+    /// Adds a line. An error ends the reading: a limit is reached.
+    fn value<E: serde::de::Error>(&mut self, value: &str) -> Result<(), E> {
         let value = value.trim();
         if value.is_empty() {
-            return;
+            return Ok(());
         }
         let key = self.path.join(".");
         if !key.is_empty() {
@@ -64,6 +69,13 @@ impl Lines<'_, '_> {
         }
         self.paragraph.push_str(value);
         self.paragraph.push('\n');
+        if self.paragraph.len() > LONGEST_PARAGRAPH {
+            self.flush();
+        }
+        match self.result {
+            Ok(()) => Ok(()),
+            Err(_) => Err(E::custom("a limit is reached")),
+        }
     }
 
     fn flush(&mut self) {
@@ -95,29 +107,24 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
         formatter.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.lines.value(&value.to_string());
-        Ok(())
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.lines.value(&value.to_string())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.lines.value(&value.to_string());
-        Ok(())
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.lines.value(&value.to_string())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.lines.value(&value.to_string());
-        Ok(())
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.lines.value(&value.to_string())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.lines.value(&value.to_string());
-        Ok(())
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.lines.value(&value.to_string())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.lines.value(value);
-        Ok(())
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        self.lines.value(value)
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
@@ -187,6 +194,7 @@ pub(super) fn read_lines(bytes: &[u8], context: &Context) -> Result<Reading, Ext
         return Ok(Part::extracted(text, structure).into());
     }
     let mut parts = Vec::new();
+    let mut names = BTreeSet::new();
     let mut length = 0;
     for (number, line) in lines() {
         context.check_time()?;
@@ -204,7 +212,7 @@ pub(super) fn read_lines(bytes: &[u8], context: &Context) -> Result<Reading, Ext
         parts.push(Part {
             fragment: Some(format!("record-{number}")),
             title: title(&value),
-            metadata: facts(&value),
+            metadata: facts(&value, &mut names),
             ..Part::extracted(text, structure)
         });
     }
@@ -259,10 +267,19 @@ fn title(value: &Value) -> String {
         .unwrap_or_default()
 }
 
-fn facts(value: &Value) -> Metadata {
+/// A file's records have at most so many different facts, of names of at most so many bytes: each is a column of the
+/// index. Those that come later are left out.
+const MOST_FACTS: usize = 256;
+const LONGEST_NAME: usize = 128;
+
+/// The facts of a record; `names` are those of the file so far.
+fn facts(value: &Value, names: &mut BTreeSet<String>) -> Metadata {
     let mut metadata = Metadata::new();
     for (key, value) in value.as_object().into_iter().flatten() {
-        if TITLES.contains(&key.as_str()) {
+        if TITLES.contains(&key.as_str()) || key.len() > LONGEST_NAME {
+            continue;
+        }
+        if !names.contains(key) && names.len() + metadata.len() >= MOST_FACTS {
             continue;
         }
         match value {
@@ -283,6 +300,7 @@ fn facts(value: &Value) -> Metadata {
             _ => {}
         }
     }
+    names.extend(metadata.keys().cloned());
     metadata
 }
 
@@ -311,6 +329,29 @@ mod tests {
             read("a.json", b"{\"a\": "),
             Err(ExtractError::Damaged { .. })
         ));
+    }
+
+    #[test]
+    fn a_long_key_does_not_multiply() {
+        let key = "k".repeat(1 << 20);
+        let ones = "1,".repeat(500_000);
+        let text = format!("{{\"a\":{{\"{key}\":[{ones}1]}}}}");
+        let begun = std::time::Instant::now();
+        let found = read("a.json", text.as_bytes());
+        assert!(matches!(found, Err(ExtractError::TextTooLarge { .. })));
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn records_do_not_have_facts_without_end() {
+        let record = |n: usize| {
+            let long = "x".repeat(LONGEST_NAME + 1);
+            format!("{{\"text\":\"some words in a row\",\"k{n}\":{n},\"{long}\":1}}\n")
+        };
+        let text: String = (0..2 * MOST_FACTS).map(record).collect();
+        let found = read("a.jsonl", text.as_bytes()).expect("records");
+        let names: BTreeSet<&String> = found.parts.iter().flat_map(|p| p.metadata.keys()).collect();
+        assert_eq!(names.len(), MOST_FACTS);
     }
 
     #[test]

@@ -4,9 +4,22 @@ use kenning::document::{Metadata, Value};
 
 use super::blocks::squeeze;
 
+/// A fact is something to filter by: of a longer value the first so many bytes are kept.
+const LONGEST: usize = 4 << 10;
+/// A fact has at most so many values.
+const MOST: usize = 1_000;
+
+/// A value as it is kept.
+fn kept(value: &str) -> String {
+    let start = &value[..value.floor_char_boundary(2 * LONGEST)];
+    let mut value = squeeze(start);
+    value.truncate(value.floor_char_boundary(LONGEST));
+    value
+}
+
 /// Notes a fact, unless it is empty or known already.
 pub(super) fn put(metadata: &mut Metadata, name: &str, value: &str) {
-    let value = squeeze(value);
+    let value = kept(value);
     if !value.is_empty() {
         metadata
             .entry(name.to_owned())
@@ -16,7 +29,7 @@ pub(super) fn put(metadata: &mut Metadata, name: &str, value: &str) {
 
 /// Notes one more value of a fact that can have several.
 pub(super) fn add(metadata: &mut Metadata, name: &str, value: &str) {
-    let value = squeeze(value);
+    let value = kept(value);
     if value.is_empty() {
         return;
     }
@@ -26,7 +39,7 @@ pub(super) fn add(metadata: &mut Metadata, name: &str, value: &str) {
             metadata.insert(name.to_owned(), value);
         }
         Some(Value::List(values)) => {
-            if !values.contains(&value) {
+            if values.len() < MOST && !values.contains(&value) {
                 values.push(value);
             }
         }

@@ -35,6 +35,8 @@ mod fb2;
 mod foreign;
 mod format;
 mod front_matter;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod html;
 mod html_names;
 mod json;
@@ -72,6 +74,7 @@ mod testing;
 pub use charset::Charset;
 pub use error::ExtractError;
 pub use extractor::{Extractor, extract};
+pub(crate) use foreign::call as contained;
 pub use format::Format;
 pub use limits::Limits;
 pub(crate) use metadata::from_unix;

@@ -20,6 +20,9 @@ const FORMAT: Format = Format::Pdf;
 /// of a bookmark are headings.
 pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractError> {
     let broken = |reason: String| ExtractError::damaged(FORMAT, reason);
+    if nests_too_deeply(bytes) {
+        return Err(broken("objects nested too deeply".to_owned()));
+    }
     let (document, pages) = foreign::call(|| open(bytes)).map_err(broken)??;
     if pages > context.limits.entries {
         return Err(ExtractError::TooManyEntries {
@@ -67,6 +70,37 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
         ..Part::extracted(text, structure)
     };
     Ok(Reading::new(vec![part], warnings))
+}
+
+/// Arrays and dictionaries in one another, at most. The parser calls itself for each, until its stack is full.
+const DEEPEST: usize = 500;
+
+/// Whether objects nest deeper than any document's. What is in streams, packed or not, is not looked at.
+fn nests_too_deeply(bytes: &[u8]) -> bool {
+    let (mut at, mut depth) = (0, 0usize);
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let (step, deeper) = match rest {
+            [b'[', ..] => (1, 1),
+            [b'<', b'<', ..] => (2, 1),
+            [b']', ..] => (1, -1),
+            [b'>', b'>', ..] => (2, -1),
+            [b'e', ..] if rest.starts_with(b"endobj") => {
+                depth = 0;
+                (6, 0)
+            }
+            [b's', ..] if rest.starts_with(b"stream") => {
+                let end = rest.windows(9).position(|nine| nine == b"endstream");
+                (end.map_or(rest.len(), |end| end + 9), 0)
+            }
+            _ => (1, 0),
+        };
+        at += step;
+        depth = depth.saturating_add_signed(deeper);
+        if depth > DEEPEST {
+            return true;
+        }
+    }
+    false
 }
 
 /// The document, and how many pages it has.

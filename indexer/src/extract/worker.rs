@@ -34,7 +34,8 @@ pub struct WorkerCommand {
 #[derive(Serialize, Deserialize)]
 struct Request {
     format: Format,
-    path: PathBuf,
+    /// The file's name, as far as it is text: JSON knows nothing else, and its beginning and end are all that counts.
+    name: String,
     limits: Limits,
 }
 
@@ -55,7 +56,7 @@ pub fn run_worker(mut input: impl Read, mut output: impl Write) -> io::Result<()
     let result = guarded(request.format, &request.limits, move || {
         read(
             request.format,
-            &request.path,
+            Path::new(&request.name),
             &bytes,
             &Context::new(&limits),
         )
@@ -79,7 +80,11 @@ pub(super) fn extract(
     };
     let request = serde_json::to_vec(&Request {
         format,
-        path: path.to_owned(),
+        name: path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         limits: limits.clone(),
     })
     .map_err(|error| failed(&error))?;
@@ -244,7 +249,7 @@ mod tests {
     fn the_protocol_carries_an_answer() {
         let request = Request {
             format: Format::Html,
-            path: "a.html".into(),
+            name: "a.html".into(),
             limits: Limits {
                 // This test must not bound the process that it runs in.
                 memory_bytes: u64::MAX / 4,

@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bombs;
+mod circles;
 mod samples;
 
 use std::io::Read;

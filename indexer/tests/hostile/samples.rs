@@ -97,7 +97,7 @@ pub fn zip(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn zip_of(entries: &[(&str, &str)]) -> Vec<u8> {
+pub fn zip_of(entries: &[(&str, &str)]) -> Vec<u8> {
     let owned: Vec<_> = entries
         .iter()
         .map(|(name, content)| ((*name).to_owned(), content.as_bytes().to_vec()))

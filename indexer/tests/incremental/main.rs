@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod changing;
 mod folder;
 #[cfg(unix)]
 mod unreadable;

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
-use crate::terminal::{self, print, say};
+use crate::terminal::{self, print, print_json, say};
 
 use child::Heard;
 use worker::Measured;
@@ -89,8 +89,7 @@ pub fn run(global: &Global, names: &[String], on: Option<&Path>, json: bool) -> 
         }
     }
     if json {
-        let text = serde_json::to_string(&rows).map_err(std::io::Error::other)?;
-        print(&format!("{text}\n"))?;
+        print_json(&rows)?;
     } else {
         print(&table::legend(on.as_ref().map(|on| on.name.as_str())))?;
     }

@@ -13,6 +13,8 @@
 //! takes the place of the one before; what belongs to folders that are gone is removed when one is written.
 
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod packer;
 mod packs;
 mod stamp;

@@ -25,6 +25,12 @@ const OPERATORS: [(&str, Operator); 7] = [
 
 /// Filters nest at most so deep.
 const DEEPEST: usize = 64;
+/// A filter makes at most so many comparisons: each looks at every document.
+const MOST_FACTS: usize = 256;
+/// A filter has at most so many bytes.
+const LONGEST: usize = 64 << 10;
+/// So much of a filter, and of a reason, is shown.
+const SHOWN: usize = 200;
 
 impl Filter {
     /// Reads a filter.
@@ -36,7 +42,11 @@ impl Filter {
             text,
             at: 0,
             depth: 0,
+            facts: 0,
         };
+        if text.len() > LONGEST {
+            return Err(parser.error(&format!("it has more than {LONGEST} bytes")));
+        }
         let filter = parser.filter()?;
         parser.skip_space();
         match parser.rest() {
@@ -50,6 +60,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Comparisons so far.
+    facts: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -64,9 +76,9 @@ impl<'a> Parser<'a> {
 
     fn error(&self, expected: &str) -> QueryError {
         QueryError::Filter {
-            filter: self.text.to_owned(),
+            filter: excerpt(self.text, self.at),
             at: self.at,
-            reason: expected.to_owned(),
+            reason: excerpt(expected, 0),
         }
     }
 
@@ -141,6 +153,10 @@ impl<'a> Parser<'a> {
     }
 
     fn fact(&mut self) -> Result<Filter, QueryError> {
+        self.facts += 1;
+        if self.facts > MOST_FACTS {
+            return Err(self.error(&format!("it has more than {MOST_FACTS} comparisons")));
+        }
         let rest = self.rest();
         let end = rest
             .find(|c: char| c.is_whitespace() || "():=!<>\"".contains(c))
@@ -182,6 +198,18 @@ impl<'a> Parser<'a> {
         self.at += end;
         Ok(&rest[..end])
     }
+}
+
+/// The text round the byte `at`, short enough to be shown.
+fn excerpt(text: &str, at: usize) -> String {
+    if text.len() <= SHOWN {
+        return text.to_owned();
+    }
+    let from = text.floor_char_boundary(at.min(text.len()).saturating_sub(SHOWN / 2));
+    let to = text.floor_char_boundary((from + SHOWN).min(text.len()));
+    let dots = |cut: bool| if cut { "…" } else { "" };
+    let (before, after) = (dots(from > 0), dots(to < text.len()));
+    format!("{before}{}{after}", &text[from..to])
 }
 
 fn single(mut parts: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {

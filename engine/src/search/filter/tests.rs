@@ -81,6 +81,48 @@ fn errors_tell_where() {
 }
 
 #[test]
+fn comparisons_and_length_are_bounded_and_errors_are_short() {
+    let many = |count: usize| vec!["a=1"; count].join(" or ");
+    assert!(Filter::parse(&many(256)).is_ok());
+    for filter in [
+        many(257),
+        many(30_000),
+        format!("a={}", "x".repeat(70_000)),
+        format!("a={} b", "é".repeat(20_000)),
+        format!("path:\"{}\"", "[".repeat(50_000)),
+        format!("path:{}", "{a,".repeat(20_000)),
+        "(".repeat(60_000),
+    ] {
+        let begun = std::time::Instant::now();
+        let error = Filter::parse(&filter).unwrap_err().to_string();
+        assert!(error.len() < 1_200, "{error}");
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    }
+}
+
+/// Patterns that make other engines backtrack, or unfold without end.
+#[test]
+fn patterns_are_matched_in_bounded_time() {
+    let path = "a".repeat(4_000);
+    for pattern in [
+        "*a".repeat(2_000) + "b",
+        "**/".repeat(2_000) + "b",
+        "{a,a}".repeat(1_000) + "b",
+        "[a-z]*".repeat(500) + "!",
+        "{".repeat(200) + "a" + &"}".repeat(200),
+    ] {
+        let begun = std::time::Instant::now();
+        if let Ok(Filter::Fact(fact)) = Filter::parse(&format!("path:\"{pattern}\"")) {
+            for _ in 0..20 {
+                assert!(!fact.holds_for_text(&path));
+            }
+        }
+        let spent = begun.elapsed();
+        assert!(spent.as_secs() < 5, "{spent:?} for {}", &pattern[..20]);
+    }
+}
+
+#[test]
 fn nesting_is_bounded() {
     let deep = format!("{}a=1{}", "(".repeat(10_000), ")".repeat(10_000));
     assert!(Filter::parse(&deep).is_err());
