@@ -3,15 +3,25 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Puts `bytes` in the place of the file at `path`, durably: another file is written and synced, and then renamed.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = path.with_added_extension("new");
-    let mut file = File::create(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
+    // Of a name that no other writer has, here or in another process: one would take the file of the other away.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let fresh = path.with_added_extension(format!("new-{}-{number}", std::process::id()));
+    let written = write_durably(&fresh, bytes).and_then(|()| fs::rename(&fresh, path));
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(&fresh);
+    })?;
     sync_folder(path)
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Makes the name of a file durable.
@@ -27,4 +37,30 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Two runs of `kenning index` that begin at once write the same settings.
+    #[test]
+    fn two_that_replace_a_file_at_once_do_not_take_it_from_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        replace(path, &[b'a' + writer; 1_000]).unwrap();
+                    }
+                });
+            }
+        });
+        let kept = fs::read(&path).unwrap();
+        assert!(kept.len() == 1_000 && kept.iter().all(|byte| *byte == kept[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }
