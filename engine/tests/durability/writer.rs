@@ -75,11 +75,18 @@ fn a_rollback_that_fails_can_be_tried_again_and_keeps_others_out() {
     assert_eq!(observe(&index).unwrap(), model);
 }
 
+/// Another writer: its operations begin where those of any later one would.
+fn reopened(index: &Index, writer: IndexWriter) -> IndexWriter {
+    writer.close().unwrap();
+    index.writer().unwrap()
+}
+
 /// The number of the first operation of a commit that renames, counted from where it begins.
 fn first_rename(change: &dyn Fn(&mut IndexWriter)) -> u64 {
     for first in 0.. {
         let disk = Recorder::default();
-        let (_index, mut writer, _) = ten(&disk);
+        let (index, writer, _) = ten(&disk);
+        let mut writer = reopened(&index, writer);
         change(&mut writer);
         disk.fail(Some(Plan {
             first,
@@ -103,7 +110,8 @@ fn a_delete_can_be_repeated_after_its_commit_failed() {
     let delete = |writer: &mut IndexWriter| writer.delete("d3").unwrap();
     let first = first_rename(&delete);
     let disk = Recorder::default();
-    let (index, mut writer, mut model) = ten(&disk);
+    let (index, writer, mut model) = ten(&disk);
+    let mut writer = reopened(&index, writer);
     delete(&mut writer);
     disk.fail(Some(Plan {
         first,
