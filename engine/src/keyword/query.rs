@@ -53,7 +53,7 @@ pub const LONGEST: usize = 64 << 10;
 /// A query has at most so many phrases, exclusions and fields: each looks at every document.
 pub const MOST_CONSTRAINTS: usize = 256;
 /// A query has at most so many beginnings of words: each stands for up to
-/// [`MOST_EXPANSIONS`](super::postings::MOST_EXPANSIONS) words.
+/// 1,000 words.
 pub const MOST_PREFIXES: usize = 32;
 
 /// A beginning shorter than this matches too much to mean anything.
