@@ -47,6 +47,17 @@ pub fn chunks(data: &[u8]) {
     }
 }
 
+/// Blocks of all kinds, and headings of levels that no format has.
+pub(crate) const KINDS: [BlockKind; 7] = [
+    BlockKind::Heading(0),
+    BlockKind::Heading(3),
+    BlockKind::Heading(200),
+    BlockKind::Paragraph,
+    BlockKind::ListItem,
+    BlockKind::TableRow,
+    BlockKind::Code,
+];
+
 /// Blocks between these places: as they come, or sound ones.
 fn blocks(text: &str, places: &[usize], sound: bool) -> Vec<Block> {
     let mut places = places.to_vec();
@@ -56,18 +67,9 @@ fn blocks(text: &str, places: &[usize], sound: bool) -> Vec<Block> {
         places.iter_mut().for_each(border);
         places.sort_unstable();
     }
-    let kinds = [
-        BlockKind::Heading(0),
-        BlockKind::Heading(3),
-        BlockKind::Heading(200),
-        BlockKind::Paragraph,
-        BlockKind::ListItem,
-        BlockKind::TableRow,
-        BlockKind::Code,
-    ];
     let block = |pair: &[usize]| Block {
         span: pair[0]..pair[1],
-        kind: kinds[(pair[0] ^ pair[1]) % kinds.len()],
+        kind: KINDS[(pair[0] ^ pair[1]) % KINDS.len()],
         page: Some(pair[0] as u32 % 9),
     };
     places.chunks_exact(2).map(block).collect()

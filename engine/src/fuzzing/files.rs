@@ -23,7 +23,7 @@ const FOOTER: usize = 32;
 const SUMMED: usize = 24;
 
 /// A vector of unit length that a number stands for.
-pub(super) fn unit(seed: u64, dimension: usize) -> Vec<f32> {
+pub(crate) fn unit(seed: u64, dimension: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut vector: Vec<f32> = (0..dimension)
         .map(|_| {

@@ -14,7 +14,11 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(test)]
+pub(crate) use chunks::KINDS;
 pub use chunks::chunks;
+#[cfg(test)]
+pub(crate) use files::unit;
 pub use files::{column, graph, packed, settings, stamp, vectors};
 pub use models::model;
 pub use query::query;

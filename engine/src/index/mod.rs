@@ -100,7 +100,8 @@ impl Index {
             .register_plugin(plugin(&spec))
             .open_or_create(store.clone())
             .map_err(IndexError::from)?;
-        Self::start(tantivy, spec, fields, store)
+        let opened = read_commit(&store).map_err(IndexError::from)?;
+        Self::start(tantivy, spec, fields, store, opened)
     }
 
     /// Whether `folder` holds an index.
@@ -125,23 +126,22 @@ impl Index {
     #[doc(hidden)]
     pub fn open_on(disk: Disk) -> Result<Self> {
         let store = Store::new(disk);
-        let meta = store.atomic_read(Path::new(COMMIT));
-        let meta = meta.map_err(|error| IndexError::from(tantivy::TantivyError::from(error)))?;
-        schema::check_names(&meta)?;
+        let opened = read_commit(&store).map_err(IndexError::from)?;
+        schema::check_names(&opened)?;
         let mut tantivy = tantivy::Index::open(store.clone()).map_err(IndexError::from)?;
         let (spec, fields) = schema::read(&tantivy.schema())?;
         tantivy.register_plugin(plugin(&spec));
-        Self::start(tantivy, spec, fields, store)
+        Self::start(tantivy, spec, fields, store, opened)
     }
 
+    /// `opened` was read before the reader is made, which may be of a later commit than it says, never of an earlier one.
     fn start(
         tantivy: tantivy::Index,
         spec: IndexSpec,
         fields: Fields,
         store: Store,
+        opened: Vec<u8>,
     ) -> Result<Self> {
-        // Before the reader: it may be of a later commit than this says, never of an earlier one.
-        let opened = commit_on_disk(&tantivy).map_err(IndexError::from)?;
         let reader = tantivy
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -241,7 +241,7 @@ impl Index {
     /// What tells the last commit from every other: the content of tantivy's `meta.json`, which names every
     /// segment and its deletes.
     fn commit_on_disk(&self) -> tantivy::Result<Vec<u8>> {
-        commit_on_disk(&self.shared.tantivy)
+        read_commit(&self.shared.store)
     }
 
     /// The same, when the reader was opened.
@@ -272,6 +272,6 @@ fn plugin(spec: &IndexSpec) -> Arc<VectorPlugin> {
     Arc::new(VectorPlugin { dimension })
 }
 
-fn commit_on_disk(index: &tantivy::Index) -> tantivy::Result<Vec<u8>> {
-    Ok(index.directory().atomic_read(Path::new(COMMIT))?)
+fn read_commit(store: &Store) -> tantivy::Result<Vec<u8>> {
+    Ok(store.atomic_read(Path::new(COMMIT))?)
 }

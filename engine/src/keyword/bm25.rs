@@ -169,15 +169,10 @@ impl KeywordScores {
             ),
         };
         // Threads that must first be woken gain nothing where there is little to read.
+        let look_up = |term| look_up(snapshot, term);
         let looked: tantivy::Result<Vec<Looked>> = match rows > WORTH_SHARING {
-            true => terms
-                .into_par_iter()
-                .map(|term| look_up(snapshot, term))
-                .collect(),
-            false => terms
-                .into_iter()
-                .map(|term| look_up(snapshot, term))
-                .collect(),
+            true => terms.into_par_iter().map(look_up).collect(),
+            false => terms.into_iter().map(look_up).collect(),
         };
         for mut looked in looked? {
             let holders: usize = looked.sections.iter().map(Vec::len).sum();

@@ -52,8 +52,7 @@ pub enum Place {
 pub const LONGEST: usize = 64 << 10;
 /// A query has at most so many phrases, exclusions and fields: each looks at every document.
 pub const MOST_CONSTRAINTS: usize = 256;
-/// A query has at most so many beginnings of words: each stands for up to
-/// 1,000 words.
+/// A query has at most so many beginnings of words: each stands for up to `postings::MOST_EXPANSIONS` words.
 pub const MOST_PREFIXES: usize = 32;
 
 /// A beginning shorter than this matches too much to mean anything.
@@ -91,14 +90,19 @@ pub fn parse(query: &str) -> ParsedQuery {
     parsed
 }
 
+impl ParsedQuery {
+    fn asks_too_much(&self) -> bool {
+        let constraints = self.constraints.len() + self.filters.len();
+        constraints > MOST_CONSTRAINTS || self.prefixes.len() > MOST_PREFIXES
+    }
+}
+
 /// What a query asks for; `None` if it asks for more than a query may.
 fn read(query: &str) -> Option<ParsedQuery> {
     let mut parsed = ParsedQuery::default();
     let mut rest = query;
     while let Some(piece) = next_piece(&mut rest) {
-        if parsed.constraints.len() + parsed.filters.len() > MOST_CONSTRAINTS
-            || parsed.prefixes.len() > MOST_PREFIXES
-        {
+        if parsed.asks_too_much() {
             return None;
         }
         match piece.field {
@@ -140,8 +144,7 @@ fn read(query: &str) -> Option<ParsedQuery> {
         }
         parsed.text.push_str(piece.text);
     }
-    let constraints = parsed.constraints.len() + parsed.filters.len();
-    (constraints <= MOST_CONSTRAINTS && parsed.prefixes.len() <= MOST_PREFIXES).then_some(parsed)
+    (!parsed.asks_too_much()).then_some(parsed)
 }
 
 const FIELDS: [&str; 5] = ["title", "path", "ext", "text", "body"];

@@ -6,6 +6,25 @@ use kenning::chunk::Chunk;
 use kenning::encoder::EncoderSpec;
 use kenning::index::EmbeddedDocument;
 
+/// A small generator of random numbers (SplitMix64).
+#[derive(Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
+
 /// An encoder of vectors of `dimension` components that reads up to `max_tokens` tokens.
 pub fn spec(dimension: usize, max_tokens: usize) -> EncoderSpec {
     serde_json::from_value(serde_json::json!({

@@ -8,31 +8,13 @@ use kenning::search::Vectors;
 use kenning::{Index, Language, Mode, SearchRequest, Snapshot};
 
 use super::common;
+pub use super::common::Random;
 
 /// Components of a vector.
 pub const DIMENSION: usize = 16;
 
 pub fn spec() -> EncoderSpec {
     common::spec(DIMENSION, 256)
-}
-
-/// A small generator of random numbers (SplitMix64).
-#[derive(Clone)]
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
 }
 
 /// The version of each document, and its number of chunks.

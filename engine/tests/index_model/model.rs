@@ -6,6 +6,8 @@ use kenning::chunk::Chunk;
 use kenning::index::EmbeddedDocument;
 use kenning::{Language, Value};
 
+pub use super::common::Random;
+
 /// Components of a vector.
 pub const DIMENSION: usize = 16;
 /// Longest input of the made-up encoder; 768 / 256 = 3 chunks make a step, two steps a section.
@@ -15,23 +17,7 @@ const STEP_CHUNKS: usize = 3;
 /// Words that the stop list of English holds.
 const STOP_WORDS: [&str; 3] = ["the", "and", "of"];
 
-/// A small generator of random numbers (SplitMix64).
-pub struct Random(pub u64);
-
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
     /// True in `percent` of 100 cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent

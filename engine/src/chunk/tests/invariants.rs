@@ -8,6 +8,7 @@ use tokenizers::Tokenizer;
 use super::*;
 use crate::Structure;
 use crate::document::{Block, BlockKind};
+use crate::fuzzing::KINDS;
 
 const PIECES: [&str; 46] = [
     "word",
@@ -131,15 +132,6 @@ fn the_tokens_of_a_real_tokenizer_are_all_embedded() {
 #[test]
 fn any_blocks_are_covered_once_and_fit() {
     let mut random = Random(99);
-    let kinds = [
-        BlockKind::Heading(0),
-        BlockKind::Heading(3),
-        BlockKind::Heading(200),
-        BlockKind::Paragraph,
-        BlockKind::ListItem,
-        BlockKind::TableRow,
-        BlockKind::Code,
-    ];
     for round in 0..200 {
         let text = random_text(&mut random, 5 + round);
         let mut borders: Vec<usize> = (0..random.below(30))
@@ -148,7 +140,7 @@ fn any_blocks_are_covered_once_and_fit() {
         borders.sort_unstable();
         let block = |pair: &[usize]| Block {
             span: pair[0]..pair[1],
-            kind: kinds[random.below(kinds.len())],
+            kind: KINDS[random.below(KINDS.len())],
             page: Some(random.below(9) as u32),
         };
         let blocks = borders.chunks_exact(2).map(block).collect();

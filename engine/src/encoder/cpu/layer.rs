@@ -53,26 +53,21 @@ pub struct Means<'a, 'b> {
 }
 
 impl<'a> Means<'a, '_> {
-    fn apply(self, linear: &'a Linear, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
-        match self.crew {
-            Some(crew) => crew.apply(linear, None, rows, out),
-            None => linear.apply(self.machine, rows, out, codes),
-        }
-    }
-
-    fn apply_and_activate(
+    /// [`Linear::apply`], and an activation of what comes out.
+    fn apply(
         self,
-        (linear, activation): (&'a Linear, Activation),
+        linear: &'a Linear,
+        activation: Option<Activation>,
         rows: &[f32],
         out: &mut [f32],
         codes: &mut Codes,
     ) {
-        match self.crew {
-            Some(crew) => crew.apply(linear, Some(activation), rows, out),
-            None => {
-                linear.apply(self.machine, rows, out, codes);
-                (self.machine.elementwise.activate)(activation, out);
-            }
+        if let Some(crew) = self.crew {
+            return crew.apply(linear, activation, rows, out);
+        }
+        linear.apply(self.machine, rows, out, codes);
+        if let Some(activation) = activation {
+            (self.machine.elementwise.activate)(activation, out);
         }
     }
 }
@@ -155,7 +150,7 @@ impl Layer {
             let (first, rows) = (number * BLOCK, states.len() / width);
             let from = if half { 0 } else { first };
             let qkv = &mut qkv[from * wide..(from + rows) * wide];
-            means.apply(&self.qkv, states, qkv, codes);
+            means.apply(&self.qkv, None, states, qkv, codes);
             if half {
                 let halves = half_qkv[first * wide / 2..].as_flattened_mut();
                 for (row, halves) in qkv.chunks_exact(wide).zip(halves.chunks_exact_mut(wide)) {
@@ -183,10 +178,10 @@ impl Layer {
             let rows = states.len() / self.width;
             let between = &mut between[..rows * self.up.columns()];
             let out = &mut out[..rows * self.width];
-            means.apply(&self.attention_out, context, out, codes);
+            means.apply(&self.attention_out, None, context, out, codes);
             self.join(machine, &self.attention_norm, out, states);
-            means.apply_and_activate((&self.up, self.activation), states, between, codes);
-            means.apply(&self.down, between, out, codes);
+            means.apply(&self.up, Some(self.activation), states, between, codes);
+            means.apply(&self.down, None, between, out, codes);
             self.join(machine, &self.norm, out, states);
         }
     }

@@ -121,8 +121,7 @@ impl Linear {
 
     /// `[rows, depth]` in, `[rows, columns]` out, the bias added.
     pub fn apply(&self, machine: Machine, rows: &[f32], out: &mut [f32], codes: &mut Codes) {
-        let depth = self.weights.depth();
-        debug_assert_eq!(out.len() / self.columns(), rows.len() / depth);
+        debug_assert_eq!(out.len() / self.columns(), rows.len() / self.depth());
         self.encode(machine, rows, codes);
         self.apply_part(machine, 0..self.columns(), rows, codes, out);
     }
@@ -130,7 +129,7 @@ impl Linear {
     /// Writes `rows` as codes, where weights are kept as bytes.
     pub fn encode(&self, machine: Machine, rows: &[f32], codes: &mut Codes) {
         if self.format() == Format::Bytes {
-            codes.fill(machine.elementwise.encode, rows, self.weights.depth());
+            codes.fill(machine.elementwise.encode, rows, self.depth());
         }
     }
 

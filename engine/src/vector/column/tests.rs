@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::fuzzing::unit;
 use crate::vector::kernels::{self, PORTABLE};
-use crate::vector::quantise::tests::unit;
 
 fn column(vectors: &[Vec<f32>], dimension: usize) -> Column {
     let (codes, residuals) = files(vectors, dimension);

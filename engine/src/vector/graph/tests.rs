@@ -7,10 +7,10 @@ use tantivy::directory::OwnedBytes;
 use super::build::Built;
 use super::search::walk;
 use super::{Adjacency, Graph, audit, build, file};
+use crate::fuzzing::unit;
 use crate::vector::column::{Column, ColumnWriter};
 use crate::vector::kernels::PORTABLE;
 use crate::vector::quantise::Query;
-use crate::vector::quantise::tests::unit;
 
 /// Unit vectors around `centres` random ones.
 fn clustered(count: u32, centres: u32, dimension: usize, seed: u32) -> Vec<Vec<f32>> {
