@@ -17,7 +17,7 @@ pub(crate) mod snapshot;
 mod store;
 mod summary;
 #[cfg(test)]
-mod traps;
+pub(crate) mod traps;
 mod writer;
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use super::*;
 
 /// What these tests have in common with those of the public interface.
 #[path = "../../tests/common/mod.rs"]
-mod common;
+pub(crate) mod common;
 
 fn spec() -> EncoderSpec {
     common::spec(2, 64)

@@ -38,7 +38,7 @@ impl Default for Fusion {
 }
 
 /// Mean and deviation are taken over the first so many documents of each leg.
-const DEPTH: usize = 100;
+pub const DEPTH: usize = 100;
 /// Cosines deviate at least so much: an encoder that sets nothing apart must not be believed to.
 const COSINE_DEVIATION: f32 = 0.08;
 
@@ -68,6 +68,15 @@ pub struct Legs {
 pub type Share = (f32, f32);
 
 impl Fusion {
+    /// Whether a document's own scores and those of the first of each leg decide what it contributes, the more the higher
+    /// they are: not so where ranks are counted.
+    pub(super) fn is_sum_of_scores(self) -> bool {
+        match self {
+            Fusion::Standard { semantic } | Fusion::Convex { semantic } => semantic >= 0.0,
+            Fusion::ReciprocalRank { .. } => false,
+        }
+    }
+
     /// For each document what the semantic and the keyword leg contribute. `words` is what the keyword
     /// leg looked for; `legs` are the documents that either leg nominated.
     pub fn shares(self, legs: &[Legs], words: Words) -> Vec<[Share; 2]> {
@@ -95,8 +104,14 @@ fn standard(legs: &[Legs], weight: f32, words: Words) -> Vec<[Share; 2]> {
             .enumerate()
             .filter_map(|(i, l)| Some((score(l)?, cosine(l) + l.keyword, i)))
             .collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        for (_, _, i) in order.into_iter().take(DEPTH) {
+        let first_by_score = |a: &(f32, f32, usize), b: &(f32, f32, usize)| {
+            b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+        };
+        if order.len() > DEPTH {
+            order.select_nth_unstable_by(DEPTH, first_by_score);
+            order.truncate(DEPTH);
+        }
+        for (_, _, i) in order {
             pool[i] = true;
         }
     };

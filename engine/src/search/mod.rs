@@ -2,8 +2,10 @@
 //!
 //! Reading order: `request` (what is asked and answered), `eligible` (which documents may be
 //! found), `semantic` and `crate::keyword::bm25` (the legs), `fusion` (two rankings into one),
-//! `rank` (candidates to an order), `hits` (an order to what is shown).
+//! `contenders` and `rank` (candidates to an order), `hits` (an order to what is shown).
 
+mod best;
+mod contenders;
 mod eligible;
 mod error;
 mod filter;
@@ -11,6 +13,7 @@ mod fusion;
 mod hits;
 mod rank;
 mod request;
+mod segment;
 mod semantic;
 mod similar;
 mod snippet;

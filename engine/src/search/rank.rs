@@ -11,7 +11,7 @@ use super::semantic::{Scored, SemanticScores};
 /// Where two legs are fused, each nominates so many documents. It is fixed, so that the first ten are the
 /// same for any limit; a request for more documents than this nominates as many as it asks for. A single leg
 /// nominates what is asked for: it is in order already.
-const DEPTH: usize = 1_000;
+pub const DEPTH: usize = 1_000;
 
 /// Cosine plus share of the words, and cosine alone, below which nothing is believed relevant. Measured
 /// with all-MiniLM-L6-v2 on the questions of four collections put to each other's documents: some 1 and 2 %
@@ -46,7 +46,11 @@ impl Ranking<'_> {
             (Some(_), Some(_)) => DEPTH.max(count),
             _ => count,
         };
-        let (addresses, legs): (Vec<_>, Vec<_>) = self.candidates(depth)?.into_iter().unzip();
+        let candidates = match self.contenders(count)? {
+            Some(contenders) => contenders,
+            None => self.candidates(depth)?,
+        };
+        let (addresses, legs): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
         let shares = self.shares(&legs);
         let mut ranked: Vec<Ranked> = addresses
             .into_iter()
@@ -65,7 +69,7 @@ impl Ranking<'_> {
     }
 
     /// Documents that either leg nominates, with both scores, whichever did.
-    fn candidates(&self, depth: usize) -> Result<Vec<(DocumentAddress, Legs)>> {
+    pub(super) fn candidates(&self, depth: usize) -> Result<Vec<(DocumentAddress, Legs)>> {
         let mut semantic = match self.semantic {
             Some(leg) => self.cut(leg.best(self.snapshot, depth), depth)?,
             None => Vec::new(),
@@ -98,7 +102,7 @@ impl Ranking<'_> {
 
     /// The best `depth` documents, in no order. Where the cut falls among equal ones it is by id: where
     /// rows lie must not decide which are found.
-    fn cut(&self, mut found: Vec<Scored>, depth: usize) -> Result<Vec<Scored>> {
+    pub(super) fn cut(&self, mut found: Vec<Scored>, depth: usize) -> Result<Vec<Scored>> {
         if found.len() <= depth || depth == 0 {
             return Ok(found);
         }
@@ -144,7 +148,7 @@ impl Ranking<'_> {
         Ok(named.into_iter().take(room).map(|(_, item)| item).collect())
     }
 
-    fn found_by_keyword(&self) -> Vec<Scored> {
+    pub(super) fn found_by_keyword(&self) -> Vec<Scored> {
         let Some(keyword) = self.keyword else {
             return Vec::new();
         };
@@ -163,7 +167,7 @@ impl Ranking<'_> {
         found
     }
 
-    fn legs(&self, address: DocumentAddress, semantic: Option<f32>) -> Legs {
+    pub(super) fn legs(&self, address: DocumentAddress, semantic: Option<f32>) -> Legs {
         let place = address.segment as usize;
         Legs {
             semantic,
@@ -174,7 +178,7 @@ impl Ranking<'_> {
     }
 
     /// A single leg is shown as it is: a cosine or a BM25.
-    fn shares(&self, legs: &[Legs]) -> Vec<[Share; 2]> {
+    pub(super) fn shares(&self, legs: &[Legs]) -> Vec<[Share; 2]> {
         match (self.semantic, self.keyword) {
             (Some(_), Some(keyword)) => self.fusion.shares(legs, keyword.words()),
             (Some(_), None) => {

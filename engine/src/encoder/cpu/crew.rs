@@ -174,7 +174,7 @@ impl<'a> Crew<'a> {
             &mut part,
         );
         if let Some(activation) = product.activation {
-            (self.machine.elementwise.activate)(activation, &mut part);
+            linear.activate(self.machine, activation, &mut part);
         }
         drop((part, product));
         self.done.fetch_add(1, Ordering::AcqRel);
@@ -235,7 +235,7 @@ mod tests {
             for linear in &linears {
                 let mut out = vec![0.0; rows * linear.columns()];
                 linear.apply(machine, &states, &mut out, &mut Codes::default());
-                (machine.elementwise.activate)(Activation::Gelu, &mut out);
+                linear.activate(machine, Activation::Gelu, &mut out);
                 states = out;
             }
             states

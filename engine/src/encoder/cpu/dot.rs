@@ -203,18 +203,22 @@ mod x86 {
                 sums[1] = _mm512_dpbusd_epi32(sums[1], x, y[1]);
             }
         }
-        for (row, sums) in sums.into_iter().enumerate() {
-            let range = part.ranges[row * part.range_stride];
-            let (scale, least) = (_mm512_set1_ps(range.scale), _mm512_set1_ps(range.least));
-            for (half, sum) in sums.into_iter().enumerate() {
-                let y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scales[half]);
-                // SAFETY: `out` has 32 numbers for each row, and so has a start.
-                unsafe {
-                    let out = out.as_mut_ptr().add(stride * row + 16 * half);
-                    let start = part.start.map(|start| start.as_ptr().add(16 * half));
-                    let sum = _mm512_fmadd_ps(scale, y, _mm512_loadu_ps(start.unwrap_or(out)));
-                    _mm512_storeu_ps(out, _mm512_fmadd_ps(least, weights[half], sum));
-                }
+        let start = part.start.map(<[f32]>::as_ptr);
+        // Where a row stands: a step from one start to the next is none.
+        let (from, from_stride) = start.map_or((out.as_ptr(), stride), |start| (start, 0));
+        let (to, ranges) = (out.as_mut_ptr(), part.ranges.as_ptr());
+        for (row, [left, right]) in sums.into_iter().enumerate() {
+            // SAFETY: there is a range for each row, and `out` has 32 numbers for each, as has a start.
+            unsafe {
+                let range = *ranges.add(row * part.range_stride);
+                let (scale, least) = (_mm512_set1_ps(range.scale), _mm512_set1_ps(range.least));
+                let (from, to) = (from.add(row * from_stride), to.add(row * stride));
+                let y = _mm512_mul_ps(_mm512_cvtepi32_ps(left), scales[0]);
+                let sum = _mm512_fmadd_ps(scale, y, _mm512_loadu_ps(from));
+                _mm512_storeu_ps(to, _mm512_fmadd_ps(least, weights[0], sum));
+                let y = _mm512_mul_ps(_mm512_cvtepi32_ps(right), scales[1]);
+                let sum = _mm512_fmadd_ps(scale, y, _mm512_loadu_ps(from.add(16)));
+                _mm512_storeu_ps(to.add(16), _mm512_fmadd_ps(least, weights[1], sum));
             }
         }
     }

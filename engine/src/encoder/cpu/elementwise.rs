@@ -5,7 +5,8 @@
 use super::super::activation::Activation;
 use super::codes::{Encode, Range};
 use super::functions::{
-    ROUND, erf, exp, exp_of_small, folded, fused, larger, rough_exp_of_small, smaller, sum, tanh,
+    ROUND, erf, exp, exp_of_small, folded, fused, joined, larger, rough_exp_of_small, rough_normal,
+    smaller, sum, tanh,
 };
 
 /// Functions compiled for one instruction set.
@@ -13,6 +14,8 @@ use super::functions::{
 pub struct Elementwise {
     /// Applies an activation to every number; see [`is_computed`].
     pub activate: fn(Activation, &mut [f32]),
+    /// The same to some 10⁻⁴, for what is rounded to bytes afterwards.
+    pub rough_activate: fn(Activation, &mut [f32]),
     /// Writes eˣ of every number less the largest; the result is what makes shares of them, one divided by their sum.
     pub powers: fn(&[f32], &mut [f32]) -> f32,
     /// The same, with the powers written as bfloat16.
@@ -70,6 +73,18 @@ fn activate<const FUSED: bool>(activation: Activation, numbers: &mut [f32]) {
     }
 }
 
+#[inline(always)]
+fn rough_activate<const FUSED: bool>(activation: Activation, numbers: &mut [f32]) {
+    match activation {
+        Activation::Gelu => {
+            for x in numbers {
+                *x *= rough_normal::<FUSED>(*x);
+            }
+        }
+        _ => activate::<FUSED>(activation, numbers),
+    }
+}
+
 /// Whether an activation is among those written here: the others are rare.
 pub fn is_computed(activation: Activation) -> bool {
     use Activation::*;
@@ -95,7 +110,7 @@ fn powers<T>(
             *sum += power;
         }
     }
-    let mut sum = sums.iter().sum::<f32>();
+    let mut sum = joined(sums, |a, b| a + b);
     for (x, place) in rest.iter().zip(rest_written) {
         let power = power(*x - most);
         *place = write(power);
@@ -133,7 +148,7 @@ fn add_and_normalise(row: &mut [f32], with: AddAndNormalise<'_>) {
         sums[0] += *x;
     }
     let count = row.len() as f32;
-    let mean = sums.iter().sum::<f32>() / count;
+    let mean = joined(sums, |a, b| a + b) / count;
     let variance = sum(row, |x| (x - mean) * (x - mean)) / count;
     let scale = 1.0 / (variance + with.epsilon).sqrt();
     for ((x, weight), shift) in row.iter_mut().zip(with.weight).zip(with.shift) {
@@ -148,7 +163,9 @@ fn encode<const FUSED: bool>(numbers: &[f32], codes: &mut [u8]) -> Range {
     let scale = (most - least) / 255.0;
     // Equal numbers have no range. Infinite ones, and those that are none, which the comparisons above pass over, must
     // not become numbers.
-    let known = sum(numbers, |x| x).is_finite();
+    let size = |x: &f32| x.to_bits() & i32::MAX as u32;
+    let largest = numbers.iter().map(size).fold(0, u32::max);
+    let known = largest < f32::INFINITY.to_bits();
     let least = if known { least } else { f32::NAN };
     let ranged = known && scale > f32::MIN_POSITIVE;
     let inverse = if ranged { 1.0 / scale } else { 0.0 };
@@ -170,6 +187,11 @@ macro_rules! compiled_for {
             $(#[target_feature(enable = $features)])?
             fn activate(activation: Activation, numbers: &mut [f32]) {
                 super::activate::<$fused>(activation, numbers);
+            }
+
+            $(#[target_feature(enable = $features)])?
+            fn rough_activate(activation: Activation, numbers: &mut [f32]) {
+                super::rough_activate::<$fused>(activation, numbers);
             }
 
             $(#[target_feature(enable = $features)])?
@@ -201,6 +223,8 @@ macro_rules! compiled_for {
                 // SAFETY: only handed out where the processor has these instructions.
                 activate: |activation, numbers| unsafe { activate(activation, numbers) },
                 // SAFETY: as above.
+                rough_activate: |activation, numbers| unsafe { rough_activate(activation, numbers) },
+                // SAFETY: as above.
                 powers: |numbers, written| unsafe { powers(numbers, written) },
                 // SAFETY: as above.
                 half_powers: |numbers, written| unsafe { half_powers(numbers, written) },
@@ -219,7 +243,7 @@ macro_rules! compiled_for {
 mod sets {
     use super::{
         Activation, AddAndNormalise, Elementwise, Range, activate, add_and_normalise, encode,
-        exp_of_small, halve, powers, rough_exp_of_small, rounded,
+        exp_of_small, halve, powers, rough_activate, rough_exp_of_small, rounded,
     };
 
     compiled_for!(portable, false);
@@ -268,6 +292,20 @@ mod tests {
             let expected = 0.5 * x * (1.0 + inner.tanh());
             assert!((f64::from(found[0]) - expected).abs() < 1e-6, "{x}");
         }
+    }
+
+    #[test]
+    fn rough_activations_are_right_to_two_ten_thousandths() {
+        for step in -12_000..12_000 {
+            let x = step as f32 / 1_000.0;
+            let (mut rough, mut found) = ([x], [x]);
+            (Elementwise::best().rough_activate)(Activation::Gelu, &mut rough);
+            (Elementwise::best().activate)(Activation::Gelu, &mut found);
+            assert!((rough[0] - found[0]).abs() < 2e-4, "{x}: {}", rough[0]);
+        }
+        let mut strange = [f32::NAN, f32::INFINITY];
+        (Elementwise::best().rough_activate)(Activation::Gelu, &mut strange);
+        assert!(strange[0].is_nan() && strange[1] == f32::INFINITY);
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl<'a> Means<'a, '_> {
         }
         linear.apply(self.machine, rows, out, codes);
         if let Some(activation) = activation {
-            (self.machine.elementwise.activate)(activation, out);
+            linear.activate(self.machine, activation, out);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::activation::Activation;
 use super::codes::{Codes, group};
 use super::dot::{self, DotTile};
 use super::matrix::{Panels, TILE};
@@ -116,6 +117,14 @@ impl Linear {
         match self.weights.0 {
             Weights::Full(_) => Format::Full,
             Weights::Bytes(_) => Format::Bytes,
+        }
+    }
+
+    /// Applies an activation to what came out, as precisely as what comes out is computed.
+    pub fn activate(&self, machine: Machine, activation: Activation, out: &mut [f32]) {
+        match self.format() {
+            Format::Full => (machine.elementwise.activate)(activation, out),
+            Format::Bytes => (machine.elementwise.rough_activate)(activation, out),
         }
     }
 

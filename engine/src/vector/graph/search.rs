@@ -27,6 +27,8 @@ struct Scratch {
     /// Neighbours that the walk has not come to before, and their sums of products.
     fresh: Vec<u32>,
     sums: Vec<i32>,
+    /// All rows that were compared, for a walk that goes on more broadly.
+    seen: Vec<Candidate>,
 }
 
 thread_local! {
@@ -45,6 +47,19 @@ pub fn walk(
     breadth: usize,
     accept: &impl Fn(u32) -> bool,
 ) -> Found {
+    walk_on(graph, column, query, breadth, accept, |_| None)
+}
+
+/// The same, but when a walk has ended, `broader` is shown what it found and may ask for more: the walk then goes on from
+/// where it is. What was compared before is not compared again.
+pub fn walk_on(
+    graph: &Graph,
+    column: &Column,
+    query: &Query,
+    breadth: usize,
+    accept: &impl Fn(u32) -> bool,
+    mut broader: impl FnMut(&[(f32, u32)]) -> Option<usize>,
+) -> Found {
     debug_assert_eq!(graph.rows(), column.rows());
     SCRATCH.with_borrow_mut(|scratch| {
         let mut walk = Walk {
@@ -60,12 +75,16 @@ pub fn walk(
         for level in (1..graph.levels()).rev() {
             walk.climb(level);
         }
-        while let Some(row) = walk.scratch.pool.expand_next() {
-            walk.look_around(0, row);
-        }
-        Found {
-            rows: walk.answer(),
-            compared: walk.compared,
+        loop {
+            while let Some(row) = walk.scratch.pool.expand_next() {
+                walk.look_around(0, row);
+            }
+            let rows = walk.answer();
+            let Some(breadth) = broader(&rows) else {
+                let compared = walk.compared;
+                return Found { rows, compared };
+            };
+            walk.broaden(breadth);
         }
     })
 }
@@ -89,11 +108,32 @@ impl<A: Fn(u32) -> bool> Walk<'_, A> {
         let words = (self.graph.rows() as usize).div_ceil(64);
         scratch.visited.resize(words, 0);
         scratch.pool.begin(breadth);
+        scratch.seen.clear();
         scratch.fresh.clear();
         let entry = self.graph.entry();
         scratch.visited[entry as usize / 64] |= 1 << (entry % 64);
         scratch.fresh.push(entry);
         self.compare();
+    }
+
+    /// Makes the pool larger, and puts what had no place in it in again. Rows whose neighbours were looked at are looked at
+    /// again, which compares nothing.
+    fn broaden(&mut self, breadth: usize) {
+        self.scratch.pool.begin(breadth);
+        for place in 0..self.scratch.seen.len() {
+            let candidate = self.scratch.seen[place];
+            self.offer(candidate);
+        }
+    }
+
+    /// Puts a row in the pool if it has a place there.
+    #[inline(always)]
+    fn offer(&mut self, candidate: Candidate) {
+        let (pool, row) = (&mut self.scratch.pool, candidate.row());
+        if pool.has_place_for(candidate) {
+            let twins = || self.graph.twins(row).any(self.accept);
+            pool.insert(candidate, (self.accept)(row) || twins());
+        }
     }
 
     /// Goes to better and better rows of a level, as long as there are any.
@@ -143,18 +183,18 @@ impl<A: Fn(u32) -> bool> Walk<'_, A> {
     fn compare(&mut self) {
         let (column, query) = (self.column, self.query);
         let Scratch {
-            fresh, sums, pool, ..
+            fresh, sums, seen, ..
         } = &mut *self.scratch;
         sums.resize(fresh.len(), 0);
         column.products(query, &self.kernels, fresh, sums);
-        for (&row, &sum) in fresh.iter().zip(&*sums) {
-            let candidate = Candidate::new(column.rough(query, sum, row), row);
-            if pool.has_place_for(candidate) {
-                let twins = || self.graph.twins(row).any(self.accept);
-                pool.insert(candidate, (self.accept)(row) || twins());
-            }
-        }
+        let first = seen.len();
+        let scores = fresh.iter().zip(&*sums);
+        seen.extend(scores.map(|(&row, &sum)| Candidate::new(column.rough(query, sum, row), row)));
         self.compared += fresh.len() as u64;
+        for place in first..self.scratch.seen.len() {
+            let candidate = self.scratch.seen[place];
+            self.offer(candidate);
+        }
     }
 
     /// The rows of the pool and their twins, without those that must not be found.
