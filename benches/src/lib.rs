@@ -134,6 +134,15 @@ pub fn words(seed: u64, count: usize) -> String {
 /// Whatever the engine answers.
 pub fn made_up_index(count: u64, words_each: usize) -> kenning::Result<Index> {
     let index = Index::in_memory(&spec(DIMENSION))?;
+    make_up(&index, count, words_each)?;
+    Ok(index)
+}
+
+/// Fills an empty index with such documents.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub fn make_up(index: &Index, count: u64, words_each: usize) -> kenning::Result<()> {
     let mut writer = index.writer()?;
     for id in 0..count {
         let text = words(id, words_each);
@@ -142,7 +151,7 @@ pub fn made_up_index(count: u64, words_each: usize) -> kenning::Result<Index> {
     }
     writer.optimize()?;
     writer.close()?;
-    Ok(index)
+    Ok(())
 }
 
 /// A document of one chunk of so many tokens, with its vector.
