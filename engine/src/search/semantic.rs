@@ -11,11 +11,12 @@ use crate::vector::kernels::{self, Kernels};
 use crate::vector::quantise::Query;
 use crate::vector::scan::{self, ABSENT};
 
+use super::best::{Best, Scored};
 use super::eligible::Eligible;
 use super::request::Vectors;
 
-/// A walk that finds too few documents is repeated, so many times as broad.
-const BROADER: usize = 4;
+/// A walk that finds too few documents is repeated, so many times as broad; and so is one of which more are wanted.
+pub const BROADER: usize = 4;
 /// A walk costs about as much as a scan of so many times its breadth, with a filter and without: where no more
 /// rows are allowed, they are scanned. `engine/docs/design.md` tells how this was measured.
 const WORTH: usize = 64;
@@ -29,20 +30,22 @@ const NARROW: u64 = 10;
 #[derive(Debug, Clone, Copy)]
 pub struct Breadth {
     pub vectors: Vectors,
-    /// Each graph is asked for so many documents, whatever will be shown.
+    /// Each graph is asked for so many documents, whatever will be shown. Where more will be shown it is asked again
+    /// for [`BROADER`] times as many, and so on: never for a number that depends on what will be shown.
     pub effort: usize,
     /// So many will be shown.
     pub count: usize,
-    /// The first so many must not depend on `count`.
-    pub firm: usize,
 }
 
 /// Cosines of a query with the rows of a snapshot.
 pub struct SemanticScores {
     query: Query,
     kernels: Kernels,
-    /// The score of the last document that must stay where it is, if there was a broader walk.
-    border: Option<f32>,
+    /// What the first walks were asked for.
+    effort: usize,
+    /// The score down to which the first walks count, then that of the next broader ones, and so on: what they find above
+    /// is left out, so that what comes first is the same however much is wanted.
+    borders: Vec<f32>,
     /// For each segment, what was found in it.
     segments: Vec<Compared>,
     /// Rows compared so far.
@@ -53,19 +56,14 @@ pub struct SemanticScores {
 enum Compared {
     /// Rough scores of all rows.
     Scanned(Vec<f32>),
-    /// Rough scores of the documents that the graph led to.
-    Walked {
-        found: Vec<(u32, f32)>,
-        /// Where more are wanted than the graph is asked for by itself: what it leads to then.
-        further: Vec<(u32, f32)>,
-    },
+    /// Rough scores of the documents that the graph led to: by the first walk, and by each broader one.
+    Walked(Vec<Vec<(u32, f32)>>),
 }
 
-/// A document with the cosine of its best row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    pub address: DocumentAddress,
-    pub score: f32,
+impl Compared {
+    fn is_walked(&self) -> bool {
+        matches!(self, Compared::Walked(_))
+    }
 }
 
 impl SemanticScores {
@@ -110,18 +108,22 @@ impl SemanticScores {
             segments: segments.into_iter().flatten().collect(),
             query: query.clone(),
             kernels: kernels::best(),
-            border: None,
+            effort: breadth.effort,
+            borders: Vec::new(),
             rows_compared: 0,
         };
-        if breadth.count > breadth.effort {
-            scores.border = scores.border(snapshot, breadth.firm);
-        }
-        if let Some(border) = scores.border {
+        let mut reach = breadth.effort;
+        while breadth.count > reach
+            && scores.is_walked()
+            && let Some(border) = scores.border(snapshot, reach)
+        {
+            reach = reach.saturating_mul(BROADER);
             for (place, segment) in scores.segments.iter_mut().enumerate() {
-                if let Compared::Walked { further, .. } = segment {
-                    *further = search(place).further(breadth.count, border, &mut compared);
+                if let Compared::Walked(walks) = segment {
+                    walks.push(search(place).further(reach, border, &mut compared));
                 }
             }
+            scores.borders.push(border);
         }
         scores.rows_compared = compared;
         scores
@@ -129,66 +131,62 @@ impl SemanticScores {
 
     /// How the segments were searched: "exact", "graph", or "exact+graph" where they differ.
     pub fn plan(&self) -> &'static str {
-        let walked = |segment: &Compared| matches!(segment, Compared::Walked { .. });
-        match self.segments.iter().filter(|s| walked(s)).count() {
+        match self.segments.iter().filter(|s| s.is_walked()).count() {
             0 => "exact",
             count if count == self.segments.len() => "graph",
             _ => "exact+graph",
         }
     }
 
+    /// How many documents the first walks were asked for; `None` where every segment was scanned.
+    pub fn reach(&self) -> Option<usize> {
+        self.is_walked().then_some(self.effort)
+    }
+
+    fn is_walked(&self) -> bool {
+        self.segments.iter().any(Compared::is_walked)
+    }
+
     /// The documents whose best row is closest to the query: the best `depth` and what is so close that
     /// rough scores cannot tell, in no order, with exact scores. Where a segment was scanned none of the
-    /// best is missing.
-    pub fn best(&self, snapshot: &Snapshot, depth: usize) -> Vec<Scored> {
-        let mut found = self.nearest(snapshot, depth, |found, _| found);
-        if let Some(border) = self.border {
-            // What a broader walk finds above the border is left out: it would change the first hits.
-            found.retain(|scored| scored.score >= border);
-            let mut further = self.nearest(snapshot, usize::MAX, |_, further| further);
-            further.retain(|scored| scored.score < border);
+    /// best is missing; where it was walked, only the first walk and `broader` others count.
+    pub fn best(&self, snapshot: &Snapshot, depth: usize, broader: usize) -> Vec<Scored> {
+        let mut found = self.nearest(snapshot, depth, 0);
+        for (walk, border) in (1..).zip(self.borders.iter().take(broader)) {
+            found.retain(|scored| scored.score >= *border);
+            let mut further = self.nearest(snapshot, usize::MAX, walk);
+            further.retain(|scored| scored.score < *border);
             found.append(&mut further);
         }
         found
     }
 
-    /// The score of the last of the `firm` best; `None` if there are not so many documents.
-    fn border(&self, snapshot: &Snapshot, firm: usize) -> Option<f32> {
-        let mut found = self.nearest(snapshot, firm, |found, _| found);
-        if firm == 0 || found.len() < firm {
+    /// The score of the last of the `reach` best; `None` if there are not so many documents.
+    fn border(&self, snapshot: &Snapshot, reach: usize) -> Option<f32> {
+        let mut found = self.best(snapshot, reach, self.borders.len());
+        if found.len() < reach {
             return None;
         }
         let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
-        Some(found.select_nth_unstable_by(firm - 1, by_score).1.score)
+        Some(found.select_nth_unstable_by(reach - 1, by_score).1.score)
     }
 
-    /// The best of the scanned segments and of one of the two findings of the others.
-    fn nearest<'a>(
-        &'a self,
-        snapshot: &'a Snapshot,
-        depth: usize,
-        of_walk: impl Fn(&'a [(u32, f32)], &'a [(u32, f32)]) -> &'a [(u32, f32)],
-    ) -> Vec<Scored> {
+    /// The best of the scanned segments and of one of the walks through the others.
+    fn nearest(&self, snapshot: &Snapshot, depth: usize, walk: usize) -> Vec<Scored> {
         let segments = snapshot.segments().iter();
         let bounds = segments.map(|segment| segment.column.error_bound(&self.query));
-        let mut best = Best {
-            depth,
-            slack: 2.0 * bounds.fold(0.0, f32::max),
-            floor: ABSENT,
-            found: Vec::new(),
-        };
+        let mut best = Best::new(depth, bounds.fold(0.0, f32::max));
         for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
             match &self.segments[place as usize] {
                 Compared::Scanned(rough) => best.add_scanned(place, segment, rough),
-                Compared::Walked { found, further } => {
-                    for &(document, score) in of_walk(found, further) {
+                Compared::Walked(walks) => {
+                    for &(document, score) in &walks[walk] {
                         best.add(place, document, score);
                     }
                 }
             }
         }
-        best.cut();
-        let mut found = best.found;
+        let mut found = best.found();
         for scored in &mut found {
             let segment = &snapshot.segments()[scored.address.segment as usize];
             scored.score = self.document(segment, scored.address).unwrap_or(ABSENT);
@@ -225,7 +223,7 @@ impl SemanticScores {
             Compared::Scanned(rough) => {
                 Cow::Borrowed(&rough[rows.start as usize..rows.end as usize])
             }
-            Compared::Walked { .. } => {
+            Compared::Walked(_) => {
                 let score = |row| match segment.column.scale(row) {
                     0.0 => ABSENT,
                     _ => segment.column.approximate(&self.query, &self.kernels, row),
@@ -233,67 +231,6 @@ impl SemanticScores {
                 Cow::Owned(rows.map(score).collect())
             }
         }
-    }
-}
-
-/// The best documents so far, by rough scores: `depth` of them and those that may be as good.
-struct Best {
-    depth: usize,
-    /// How far rough scores of two documents may differ and their order be the other one.
-    slack: f32,
-    /// Below this nothing is among the best.
-    floor: f32,
-    found: Vec<Scored>,
-}
-
-impl Best {
-    fn add(&mut self, segment: u32, document: u32, score: f32) {
-        if score < self.floor || score == ABSENT {
-            return;
-        }
-        let address = DocumentAddress { segment, document };
-        self.found.push(Scored { address, score });
-        // Rarely, and the oftener the fewer are wanted.
-        if self.found.len() / 2 > self.depth.max(32) {
-            self.cut();
-        }
-    }
-
-    /// Adds the documents of a scanned segment with the score of their best row.
-    fn add_scanned(&mut self, place: u32, segment: &Segment, rough: &[f32]) {
-        const BLOCK: usize = 64;
-        let (mut document, mut score) = (0, ABSENT);
-        for (first, scores) in (0u32..).step_by(BLOCK).zip(rough.chunks(BLOCK)) {
-            // Most blocks hold nothing of interest.
-            let floor = self.floor.max(f32::MIN);
-            if !scores
-                .iter()
-                .fold(false, |any, score| any | (*score >= floor))
-            {
-                continue;
-            }
-            for (row, &row_score) in (first..).zip(scores).filter(|(_, score)| **score >= floor) {
-                let Some(next) = segment.documents.of_row(row) else {
-                    continue;
-                };
-                if next != document {
-                    self.add(place, document, score);
-                    (document, score) = (next, ABSENT);
-                }
-                score = score.max(row_score);
-            }
-        }
-        self.add(place, document, score);
-    }
-
-    fn cut(&mut self) {
-        if self.found.len() <= self.depth || self.depth == 0 {
-            return;
-        }
-        let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
-        let (_, last, _) = self.found.select_nth_unstable_by(self.depth - 1, by_score);
-        self.floor = last.score - self.slack;
-        self.found.retain(|scored| scored.score >= self.floor);
     }
 }
 
@@ -315,8 +252,7 @@ impl SegmentSearch<'_> {
     /// What the graph leads to; `None` where a scan must do.
     fn compare_by_walk(&self, effort: usize, rows_compared: &mut u64) -> Option<Compared> {
         let found = self.walk(effort, f32::INFINITY, rows_compared)?;
-        let further = Vec::new();
-        Some(Compared::Walked { found, further })
+        Some(Compared::Walked(vec![found]))
     }
 
     /// `count` documents that score less than `border`, or all there are, and what is found besides.

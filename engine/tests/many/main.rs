@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
+mod answers;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../durability/content.rs"]
