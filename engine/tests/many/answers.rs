@@ -9,7 +9,7 @@ use kenning::{Filter, Index, IndexWriter, Language, Mode, SearchRequest, Snapsho
 
 use super::common::{self, Random};
 
-const DIMENSION: usize = 16;
+const DIMENSION: usize = 48;
 const MODES: [Mode; 3] = [Mode::Semantic, Mode::Keyword, Mode::Hybrid];
 const VECTORS: [Vectors; 3] = [Vectors::Exact, Vectors::Graph, Vectors::Auto];
 /// Every segment gets a graph.
@@ -91,9 +91,24 @@ fn ask(
     limit: usize,
     filter: Option<&str>,
 ) -> Answer {
+    // Little, so that walks miss something and a broader one finds more.
+    let effort = (vectors == Vectors::Graph).then_some(10);
+    ask_with(effort, snapshot, seed, mode, vectors, limit, filter)
+}
+
+fn ask_with(
+    effort: Option<usize>,
+    snapshot: &Snapshot,
+    seed: u64,
+    mode: Mode,
+    vectors: Vectors,
+    limit: usize,
+    filter: Option<&str>,
+) -> Answer {
     let (query, vector) = question(seed);
     let mut request = SearchRequest::new(query).with_mode(mode).with_limit(limit);
     (request.vectors, request.passages) = (vectors, 0);
+    request.effort = effort;
     request.filter = filter.map(|filter| Filter::parse(filter).unwrap());
     let found = snapshot.search(&request, Some(&vector)).unwrap();
     let bits = |score: Option<f32>| score.map(f32::to_bits);
@@ -107,11 +122,11 @@ fn ask(
 /// The answers to some questions in all modes.
 fn answers(snapshot: &Snapshot, vectors: &[Vectors]) -> Vec<Answer> {
     let mut answers = Vec::new();
-    for seed in 0..8 {
+    for seed in 0..4 {
         for mode in MODES {
             for &vectors in vectors {
                 for filter in [None, Some("tenth < 3")] {
-                    answers.push(ask(snapshot, seed, mode, vectors, 150, filter));
+                    answers.push(ask(snapshot, seed, mode, vectors, 120, filter));
                 }
             }
         }
@@ -145,7 +160,7 @@ fn threads_runs_and_reopening_do_not_show() {
     let snapshot = index.snapshot().unwrap();
     assert!(snapshot.chunks() > 25_000);
     let expected = answers(&snapshot, &VECTORS);
-    assert!(expected.iter().filter(|answer| answer.len() == 150).count() > 100);
+    assert!(expected.iter().filter(|answer| answer.len() == 120).count() > 40);
     for threads in [1, 2, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let found = pool
@@ -203,10 +218,35 @@ fn hits(index: &Index, query: &str) -> Vec<(String, u32)> {
 }
 
 fn text(id: &str, text: &str, language: Language) -> EmbeddedDocument {
+    let mut vector = [0.0; DIMENSION];
+    vector[0] = 1.0;
     EmbeddedDocument {
         language: Some(language),
-        ..common::document(id, vec![text.to_owned()], 3, &[0.25; DIMENSION])
+        ..common::document(id, vec![text.to_owned()], 3, &vector)
     }
+}
+
+/// Puts `id` into a segment beside others, and deletes it: its rows stay, since few are deleted.
+fn add_and_delete(index: &Index, writer: &mut IndexWriter, document: EmbeddedDocument) {
+    let id = document.id.clone();
+    writer.add(document).unwrap();
+    fill(writer);
+    assert_eq!(index.snapshot().unwrap().summary().unwrap().deleted_rows, 0);
+    writer.delete(&id).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(index.snapshot().unwrap().summary().unwrap().deleted_rows, 1);
+}
+
+/// Documents that hold nothing of interest, in one commit and one segment.
+fn fill(writer: &mut IndexWriter) {
+    for number in 0..20 {
+        let id = format!("other{number}");
+        writer
+            .add(text(&id, "nothing of note", Language::English))
+            .unwrap();
+    }
+    writer.commit().unwrap();
+    writer.optimize().unwrap();
 }
 
 /// While a document in German is there, "die" may be an article and words have German stems too. It counted until the
@@ -223,25 +263,18 @@ fn the_language_of_deleted_documents_does_not_count() {
     for (id, words) in english {
         writer.add(text(id, words, Language::English)).unwrap();
     }
-    writer.commit().unwrap();
+    fill(&mut writer);
     let query = "wo sind die kinder und die katzen hier in den cities";
     let expected = hits(&index, query);
     let german = "die Kinder und die Katzen sind in den Häusern der Stadt";
-    // Beside another, so that its segment stays.
-    writer.add(text("de", german, Language::German)).unwrap();
-    writer.delete("c").unwrap();
-    writer
-        .add(text("c", "der die das", Language::English))
-        .unwrap();
+    let german = text("de", german, Language::German);
+    writer.add(german.clone()).unwrap();
     writer.commit().unwrap();
     assert_ne!(hits(&index, query), expected, "it makes a difference");
-    writer.delete("de").unwrap();
-    writer.commit().unwrap();
-    assert!(index.snapshot().unwrap().summary().unwrap().documents == 3);
-    let deleted = hits(&index, query);
+    add_and_delete(&index, &mut writer, german);
+    assert_eq!(hits(&index, query), expected, "deleted");
     writer.optimize().unwrap();
     assert_eq!(hits(&index, query), expected, "merged");
-    assert_eq!(deleted, expected, "deleted");
 }
 
 /// A beginning stands for the first words in the alphabet: of all segments together, and of living documents.
@@ -249,27 +282,21 @@ fn the_language_of_deleted_documents_does_not_count() {
 fn a_beginning_stands_for_the_same_words_however_rows_lie() {
     let index = Index::in_memory(&spec()).unwrap();
     let mut writer = index.writer().unwrap();
-    let document = |part: u64, of: u64| {
-        let words = (0..3_000u64).filter(|n| n % of == part);
-        let words: Vec<String> = words.map(|n| format!("word{n:04}")).collect();
-        text(&format!("of{of}-{part}"), &words.join(" "), Language::Other)
-    };
+    let early: Vec<String> = (0..1_500).map(|n| format!("word0{n:04}")).collect();
+    let early = text("early", &early.join(" "), Language::Other);
+    add_and_delete(&index, &mut writer, early);
     for part in 0..3 {
-        writer.add(document(part, 3)).unwrap();
-        writer.add(document(part, 7)).unwrap();
+        let words = (0..3_000u64).filter(|n| n % 3 == part);
+        let words: Vec<String> = words.map(|n| format!("word{n:04}")).collect();
+        let id = format!("part{part}");
+        writer
+            .add(text(&id, &words.join(" "), Language::Other))
+            .unwrap();
         writer.commit().unwrap();
     }
-    for part in 0..3 {
-        writer.delete(&format!("of7-{part}")).unwrap();
-    }
-    let early: Vec<String> = (0..1_500).map(|n| format!("word0{n:04}")).collect();
-    writer
-        .add(text("early", &early.join(" "), Language::Other))
-        .unwrap();
-    writer.commit().unwrap();
-    writer.delete("early").unwrap();
-    writer.commit().unwrap();
-    assert!(index.snapshot().unwrap().segment_count() > 1);
+    let before = index.snapshot().unwrap();
+    assert_eq!(before.segment_count(), 4);
+    assert_eq!(before.summary().unwrap().deleted_rows, 1);
     let before = hits(&index, "word*");
     assert_eq!(before.len(), 3);
     writer.optimize().unwrap();
@@ -336,7 +363,15 @@ fn an_index_built_again_ranks_the_same_up_to_what_a_graph_misses() {
     for seed in 0..12 {
         let all = ask(&one, seed, Mode::Semantic, Vectors::Exact, 2_500, None);
         for snapshot in [&one, &two] {
-            let few = ask(snapshot, seed, Mode::Semantic, Vectors::Graph, 10, None);
+            let few = ask_with(
+                None,
+                snapshot,
+                seed,
+                Mode::Semantic,
+                Vectors::Graph,
+                10,
+                None,
+            );
             // In the same order, with nothing that is not so.
             let mut rest = all.iter();
             assert!(few.iter().all(|hit| rest.any(|other| other == hit)));
@@ -344,5 +379,5 @@ fn an_index_built_again_ranks_the_same_up_to_what_a_graph_misses() {
             found += few.iter().filter(|hit| all[..10].contains(hit)).count();
         }
     }
-    assert!(found * 100 >= wanted * 98, "{found} of {wanted}");
+    assert!(found * 100 >= wanted * 95, "{found} of {wanted}");
 }
