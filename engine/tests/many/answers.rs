@@ -249,32 +249,26 @@ fn fill(writer: &mut IndexWriter) {
     writer.optimize().unwrap();
 }
 
-/// While a document in German is there, "die" may be an article and words have German stems too. It counted until the
-/// rows of the last one were merged away.
+/// While a document in German is there, words have German stems too: that of "kinder" is the English "kind". They had until
+/// the rows of the last one were merged away.
 #[test]
 fn the_language_of_deleted_documents_does_not_count() {
     let index = Index::in_memory(&spec()).unwrap();
     let mut writer = index.writer().unwrap();
-    let english = [
-        ("a", "the dice may die here"),
-        ("b", "kinder words of cities"),
-        ("c", "der die das"),
-    ];
-    for (id, words) in english {
+    for (id, words) in [("a", "of another kind"), ("b", "kinder words of cities")] {
         writer.add(text(id, words, Language::English)).unwrap();
     }
     fill(&mut writer);
-    let query = "wo sind die kinder und die katzen hier in den cities";
-    let expected = hits(&index, query);
-    let german = "die Kinder und die Katzen sind in den Häusern der Stadt";
-    let german = text("de", german, Language::German);
+    let expected = hits(&index, "kinder");
+    assert_eq!(expected.len(), 1);
+    let german = text("de", "Häuser sind auch schön", Language::German);
     writer.add(german.clone()).unwrap();
     writer.commit().unwrap();
-    assert_ne!(hits(&index, query), expected, "it makes a difference");
+    assert_eq!(hits(&index, "kinder").len(), 2, "it makes a difference");
     add_and_delete(&index, &mut writer, german);
-    assert_eq!(hits(&index, query), expected, "deleted");
+    assert_eq!(hits(&index, "kinder"), expected, "deleted");
     writer.optimize().unwrap();
-    assert_eq!(hits(&index, query), expected, "merged");
+    assert_eq!(hits(&index, "kinder"), expected, "merged");
 }
 
 /// A beginning stands for the first words in the alphabet: of all segments together, and of living documents.
