@@ -1,9 +1,10 @@
 //! What Kenning's benchmarks share: made-up indexes of any size, and the texts of the sample library.
 //! Tests across its crates are in `tests/`, benchmarks of its parts in `benches/`. `src/measure/` is a program
 //! that indexes and searches a whole collection, `src/scale/` one that builds indexes of any size and tells how
-//! costs grow, `src/bin/peer.rs` one that other programs are compared with.
+//! costs grow, `mixed` a load whose answers are all compared, `src/bin/peer.rs` one that other programs are compared with.
 
 pub mod latency;
+pub mod mixed;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

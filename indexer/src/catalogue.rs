@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kenning::index::StoredDocument;
+use kenning::index::{Holder, IndexError, Note, StoredDocument};
 use kenning::{Index, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,8 @@ impl DocumentState {
 
 /// The catalogue of one index.
 pub struct Catalogue {
+    /// Let go before the store, which is locked.
+    _note: Note,
     path: PathBuf,
     store: sled::Db,
     files: sled::Tree,
@@ -195,16 +197,24 @@ impl Catalogue {
     /// Opens or makes the catalogue in `folder` and brings it up to the index. One that is damaged is begun anew.
     ///
     /// # Errors
-    /// [`IndexerError::Catalogue`], also while another process has it open.
+    /// [`IndexError::Locked`] while another process has it open, [`IndexerError::Catalogue`].
     pub fn open(folder: &Path, index: &Index) -> Result<Self> {
         let fail = |source| IndexerError::Catalogue {
             path: folder.to_owned(),
             source,
         };
-        let store = open_or_begin(folder).map_err(fail)?;
+        let note = folder.with_added_extension("holder");
+        let store = open_or_begin(folder).map_err(|source| match is_locked(&source) {
+            true => kenning::Error::from(IndexError::Locked {
+                holder: Holder::read(&note),
+            })
+            .into(),
+            false => fail(source),
+        })?;
         let files = store.open_tree(FILES).map_err(fail)?;
         let embeddings = store.open_tree("embeddings").map_err(fail)?;
         let catalogue = Catalogue {
+            _note: Note::put(note),
             path: folder.to_owned(),
             files,
             embeddings: Embeddings::new(embeddings, &index.spec().encoder.fingerprint()),

@@ -88,9 +88,6 @@ impl IndexerError {
             },
             IndexerError::NoSuchPath { .. } => "check the spelling; quote names with spaces",
             IndexerError::NotIndexed { .. } => "`kenning status` tells what is indexed",
-            IndexerError::Catalogue { source, .. } if is_locked(source) => {
-                "another kenning is writing to this index: wait until it has finished"
-            }
             IndexerError::Catalogue { .. } => {
                 "delete that folder: it only saves work, and the next run builds it anew"
             }

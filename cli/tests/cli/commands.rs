@@ -1,5 +1,8 @@
 //! The other commands.
 
+use kenning::Index;
+use kenning_indexer::Catalogue;
+
 use crate::bench::{Bench, model, paths, sections};
 
 fn three() -> Bench {
@@ -85,6 +88,38 @@ fn remove_takes_files_and_folders_out() {
         .run(&["remove", "nowhere.md"])
         .assert_error(2, "nowhere.md");
     assert_eq!(count("ants"), 1);
+}
+
+/// Who writes is this process, by one lock and then by the other. Readers are in nobody's way.
+#[test]
+fn a_second_writer_is_told_who_the_first_is() {
+    let bench = three();
+    let folder = bench.folder().join(".kenning");
+    let index = Index::open(&folder.join("index")).unwrap();
+    let refused = || {
+        let own = format!("is being written to by process {} ", std::process::id());
+        for command in [&["index"][..], &["optimize"], &["remove", "a.md"]] {
+            let done = bench.run(command);
+            done.assert_error(3, &own);
+            let hint = format!("`kill {}`", std::process::id());
+            assert!(done.talk.contains(&hint), "{done:?}");
+        }
+        assert_eq!(paths(&bench.keyword("ants")), ["a.md"]);
+    };
+    bench.write("d.md", sections(&["dogs"]));
+    let writer = index.writer().unwrap();
+    refused();
+    drop(writer);
+    let catalogue = Catalogue::open(&folder.join("catalogue"), &index).unwrap();
+    refused();
+    drop(catalogue);
+    assert_eq!(bench.index()["added"], 1);
+    // Nothing is left that would name anyone.
+    let left = [
+        folder.join("catalogue.holder"),
+        folder.join("index/writer.json"),
+    ];
+    assert!(left.iter().all(|note| !note.exists()));
 }
 
 #[test]

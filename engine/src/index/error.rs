@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use tantivy::TantivyError;
 use tantivy::directory::error::{LockError, OpenReadError, OpenWriteError};
 
+use super::Holder;
+
 /// An index could not be created, opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,10 +49,10 @@ pub enum IndexError {
         supported: u32,
     },
     /// Another writer holds the index.
-    #[error("the index is being written to by another process{}", holder.as_deref().map(|h| format!(" ({h})")).unwrap_or_default())]
+    #[error("the index is being written to by {}", holder.as_ref().map_or("another process".into(), Holder::to_string))]
     Locked {
-        /// Who holds it, where that is known.
-        holder: Option<String>,
+        /// Who holds it, where that is known: as it tells itself.
+        holder: Option<Holder>,
     },
     /// A document cannot be stored as it is.
     #[error("the document {id:?} cannot be stored: {reason}")]
@@ -90,7 +92,12 @@ impl IndexError {
             }
             IndexError::NoEncoder { .. } => "attach it with Index::with_encoder",
             IndexError::Format { .. } => "index the folder anew: remove its .kenning folder first",
-            IndexError::Locked { .. } => "wait until it has finished, or stop it",
+            IndexError::Locked {
+                holder: Some(holder),
+            } => return Some(holder.hint()),
+            IndexError::Locked { holder: None } => {
+                "wait until it has finished, or stop it: what it committed stays"
+            }
             IndexError::Stopped { .. } => {
                 "roll the writer back, or open another: the last commit is whole"
             }

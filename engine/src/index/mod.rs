@@ -1,6 +1,6 @@
 //! The index: one tantivy index whose segments carry a vector column.
 //!
-//! Reading order: `store` (where all files are read and written), `schema` (what a row is), `attached` (its encoder),
+//! Reading order: `store` (where all files are read and written), `holder` (who writes), `schema` (what a row is), `attached` (its encoder),
 //! `writer` (documents in), `rows` (what is stored of each), `documents` (rows grouped by document), `snapshot` (a consistent view), `graphs` (derived from
 //! it), `summary` (what is in it), `audit` (whether it is sound).
 
@@ -10,6 +10,7 @@ pub(crate) mod documents;
 mod embed;
 mod error;
 pub(crate) mod graphs;
+mod holder;
 mod merge_policy;
 mod rows;
 pub(crate) mod schema;
@@ -39,6 +40,7 @@ pub use audit::{Audit, Problem};
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
 pub use graphs::{BuiltGraph, GraphOptions, GraphProgress, GraphReport};
+pub use holder::{Holder, Note};
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
 #[doc(hidden)]

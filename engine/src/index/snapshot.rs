@@ -61,11 +61,14 @@ impl View {
     /// changed.
     pub fn open(index: &Index, known: Option<&View>) -> Result<Self> {
         let mut tries = 0;
+        let mut last: Option<View> = None;
         loop {
             tries += 1;
-            match Self::try_open(index, known, tries) {
+            match Self::try_open(index, last.as_ref().or(known), tries) {
                 Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)))
                     if tries < TRIES => {}
+                // A commit in between: what was opened is whole, but its number may be that of the next.
+                Ok(view) if tries < TRIES && !view.is_last(index)? => last = Some(view),
                 result => return Ok(result.map_err(IndexError::from)?),
             }
         }
@@ -106,8 +109,7 @@ impl View {
             };
             segments.push(segment);
         }
-        // Read last: a commit in between makes the number too high, never too low, and no document
-        // is believed present that is not.
+        // Read last: a commit in between makes the number too high, never too low, and is noticed.
         let generation = index.tantivy().load_metas()?.opstamp;
         index.store().keep_verified();
         Ok(View {
@@ -118,9 +120,14 @@ impl View {
         })
     }
 
+    /// Whether nothing was committed since it was begun to be opened.
+    fn is_last(&self, index: &Index) -> Result<bool> {
+        Ok(index.commit_on_disk().map_err(IndexError::from)? == self.commit)
+    }
+
     /// Whether nothing was committed since, and no graph built.
     pub fn is_current(&self, index: &Index) -> Result<bool> {
-        if index.commit_on_disk().map_err(IndexError::from)? != self.commit {
+        if !self.is_last(index)? {
             return Ok(false);
         }
         let mut segments = self.segments.iter();

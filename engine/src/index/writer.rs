@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tantivy::directory::DirectoryLock;
 use tantivy::index::{SegmentId, SegmentMeta};
 use tantivy::indexer::{NoMergePolicy, UserOperation};
 use tantivy::{TantivyError, Term};
@@ -14,7 +13,7 @@ use crate::{Error, Result};
 
 use super::merge_policy::Tiered;
 use super::rows::rows;
-use super::store::Store;
+use super::store::{Store, WriterLock};
 use super::{Index, IndexError};
 
 /// Memory that tantivy may use for postings before it closes a segment.
@@ -64,7 +63,7 @@ pub struct IndexWriter {
     /// Why the writer takes no changes.
     stopped: Option<String>,
     /// Let go last.
-    lock: Arc<DirectoryLock>,
+    lock: Arc<WriterLock>,
 }
 
 impl IndexWriter {
@@ -74,8 +73,12 @@ impl IndexWriter {
 
     pub(super) fn open_with_memory(index: &Index, memory: usize) -> Result<Self> {
         let lock = index.store().lock().map_err(|error| {
-            let error = TantivyError::LockFailure(error, None);
-            IndexError::from(error)
+            match IndexError::from(TantivyError::LockFailure(error, None)) {
+                IndexError::Locked { .. } => IndexError::Locked {
+                    holder: index.store().holder(),
+                },
+                other => other,
+            }
         })?;
         let (inner, store) = begin(index, &lock, memory).map_err(IndexError::from)?;
         let writer = IndexWriter {
@@ -324,7 +327,7 @@ impl Drop for WritersStore {
 /// A writer of tantivy's with a store of its own, and what the one before left removed.
 fn begin(
     index: &Index,
-    lock: &Arc<DirectoryLock>,
+    lock: &Arc<WriterLock>,
     memory: usize,
 ) -> tantivy::Result<(tantivy::IndexWriter, Store)> {
     let store = index.store().for_writer(lock);

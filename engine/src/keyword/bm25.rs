@@ -278,14 +278,14 @@ impl KeywordScores {
 /// The rows and sections of each segment that hold a word, whose weight does not count yet how rare it is.
 fn look_up(snapshot: &Snapshot, term: QueryTerm) -> tantivy::Result<Looked> {
     let field = snapshot.fields().body;
+    let mut terms = term.terms.clone();
+    if let Some(beginning) = &term.beginning {
+        terms.extend(postings::expand(snapshot, field, beginning)?);
+        terms.sort_unstable();
+        terms.dedup();
+    }
     let (mut occurrences, mut sections) = (Vec::new(), Vec::new());
     for segment in snapshot.segments().iter() {
-        let mut terms = term.terms.clone();
-        if let Some(beginning) = &term.beginning {
-            terms.extend(postings::expand(segment, field, beginning)?);
-            terms.sort_unstable();
-            terms.dedup();
-        }
         let found = postings::occurrences(segment, field, &terms)?;
         sections.push(by_section(&segment.documents, &found));
         occurrences.push(found);

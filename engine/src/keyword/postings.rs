@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use tantivy::Term;
+use tantivy::postings::TermInfo;
 use tantivy::query::{EnableScoring, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{InvertedIndexReader, Term};
 
 use crate::index::snapshot::{Segment, Snapshot};
 
 use super::analyser::Analyser;
 use super::language::Language;
 
-/// A beginning of a word stands for at most this many words of a segment: the first in the alphabet.
+/// A beginning of a word stands for at most this many words: the first in the alphabet.
 pub const MOST_EXPANSIONS: usize = 1_000;
 
 /// How often a word occurs in a row.
@@ -63,21 +64,50 @@ pub fn occurrences(
     Ok(found)
 }
 
-/// The terms of a segment that begin with `prefix`.
-pub fn expand(segment: &Segment, field: Field, prefix: &str) -> tantivy::Result<Vec<String>> {
-    let index = segment.reader.inverted_index(field)?;
-    let mut stream = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
-    let mut terms = Vec::new();
-    while terms.len() < MOST_EXPANSIONS && stream.advance() {
-        match std::str::from_utf8(stream.key()) {
-            Ok(term) if term.starts_with(prefix) => terms.push(term.to_owned()),
-            _ => break,
+/// The terms of living rows that begin with `prefix`: of those of all segments the first [`MOST_EXPANSIONS`], so that it
+/// does not show how rows lie.
+pub fn expand(snapshot: &Snapshot, field: Field, prefix: &str) -> tantivy::Result<Vec<String>> {
+    let mut terms = BTreeSet::new();
+    for segment in snapshot.segments().iter() {
+        let index = segment.reader.inverted_index(field)?;
+        let mut stream = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+        let mut found = 0;
+        while found < MOST_EXPANSIONS && stream.advance() {
+            match std::str::from_utf8(stream.key()) {
+                Ok(term) if term.starts_with(prefix) => {
+                    if is_living(segment, &index, stream.value())? {
+                        terms.insert(term.to_owned());
+                        found += 1;
+                    }
+                }
+                _ => break,
+            }
         }
     }
-    Ok(terms)
+    Ok(terms.into_iter().take(MOST_EXPANSIONS).collect())
 }
 
-/// The languages that documents of the snapshot were stemmed in.
+/// Whether a living row has a term.
+fn is_living(
+    segment: &Segment,
+    index: &InvertedIndexReader,
+    term: &TermInfo,
+) -> tantivy::Result<bool> {
+    if !segment.reader.has_deletes() {
+        return Ok(true);
+    }
+    let mut block = index.read_block_postings_from_terminfo(term, IndexRecordOption::Basic)?;
+    while block.block_len() > 0 {
+        let mut rows = block.docs().iter();
+        if rows.any(|&row| segment.documents.of_row(row).is_some()) {
+            return Ok(true);
+        }
+        block.advance();
+    }
+    Ok(false)
+}
+
+/// The languages that living documents of the snapshot were stemmed in.
 pub fn languages(snapshot: &Snapshot) -> tantivy::Result<Vec<Language>> {
     let mut found = BTreeSet::new();
     for segment in snapshot.segments().iter() {
@@ -85,7 +115,12 @@ pub fn languages(snapshot: &Snapshot) -> tantivy::Result<Vec<Language>> {
         let mut stream = index.terms().stream()?;
         while stream.advance() {
             let code = std::str::from_utf8(stream.key()).unwrap_or_default();
-            found.extend(Language::from_code(code));
+            if let Some(language) = Language::from_code(code)
+                && !found.contains(&language)
+                && is_living(segment, &index, stream.value())?
+            {
+                found.insert(language);
+            }
         }
     }
     if found.is_empty() {

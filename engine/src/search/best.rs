@@ -1,9 +1,14 @@
-//! The best documents of many, by scores that are nearly right.
+//! The best documents by rough scores, collected while segments are looked through.
 
 use crate::index::snapshot::{DocumentAddress, Segment};
 use crate::vector::scan::ABSENT;
 
-use super::semantic::Scored;
+/// A document with the cosine of its best row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    pub address: DocumentAddress,
+    pub score: f32,
+}
 
 /// So few are not worth cutting.
 const FEW: usize = 32;
@@ -21,22 +26,18 @@ pub struct Best {
 }
 
 impl Best {
-    pub fn new(depth: usize, slack: f32) -> Best {
+    /// None yet. A rough score is within `bound` of the exact one.
+    pub fn new(depth: usize, bound: f32) -> Best {
         Best {
             depth,
             full: 2 * FEW.max(depth.min(usize::MAX / 4)),
-            slack,
+            slack: 2.0 * bound,
             floor: ABSENT,
             found: Vec::new(),
         }
     }
 
-    /// The best, in no order, and those that may be as good.
-    pub fn into_found(mut self) -> Vec<Scored> {
-        self.cut();
-        self.found
-    }
-
+    /// Adds a document with the score of its best row.
     pub fn add(&mut self, segment: u32, document: u32, score: f32) {
         if score < self.floor || score == ABSENT {
             return;
@@ -75,6 +76,12 @@ impl Best {
             }
         }
         self.add(place, document, score);
+    }
+
+    /// The best, with rough scores, in no order.
+    pub fn found(mut self) -> Vec<Scored> {
+        self.cut();
+        self.found
     }
 
     fn cut(&mut self) {

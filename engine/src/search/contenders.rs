@@ -8,7 +8,7 @@ use crate::Result;
 use crate::index::snapshot::DocumentAddress;
 
 use super::fusion::{self, Legs};
-use super::rank::{DEPTH, Ranking};
+use super::rank::Ranking;
 use super::semantic::SemanticScores;
 
 /// A document that a leg nominates.
@@ -24,16 +24,20 @@ struct Candidate {
 }
 
 impl Ranking<'_> {
-    /// All candidates that can be among the first `count`, with exact scores, those among them that fusion takes its scale
+    /// Of what the legs nominate, `depth` documents each, all that can be among the first `count`, with exact scores, those among them that fusion takes its scale
     /// from. `None` where the exact scores of all are wanted.
-    pub fn contenders(&self, count: usize) -> Result<Option<Vec<(DocumentAddress, Legs)>>> {
+    pub fn contenders(
+        &self,
+        depth: usize,
+        count: usize,
+    ) -> Result<Option<Vec<(DocumentAddress, Legs)>>> {
         let (Some(leg), Some(_)) = (self.semantic, self.keyword) else {
             return Ok(None);
         };
         if count > fusion::DEPTH || !self.fusion.is_sum_of_scores() {
             return Ok(None);
         }
-        let (mut candidates, sure) = self.nominees(leg)?;
+        let (mut candidates, sure) = self.nominees(leg, depth)?;
         self.settle_the_first(leg, &mut candidates);
         let scores = self.scores(&candidates);
         let settled = candidates.iter().zip(&scores).filter(|(c, _)| c.exact);
@@ -55,18 +59,18 @@ impl Ranking<'_> {
 
     /// What the legs nominate, the semantic one more than it is asked for; and the cosine above which it is sure to
     /// nominate.
-    fn nominees(&self, leg: &SemanticScores) -> Result<(Vec<Candidate>, f32)> {
-        let mut found = leg.nominated(self.snapshot, DEPTH);
-        let sure = match found.len() > DEPTH {
+    fn nominees(&self, leg: &SemanticScores, depth: usize) -> Result<(Vec<Candidate>, f32)> {
+        let mut found = leg.nominated(self.snapshot, depth);
+        let sure = match found.len() > depth {
             true => {
                 let segments = self.snapshot.segments().iter();
                 let bounds = segments.map(|segment| leg.error_bound(segment));
-                let last = nth(found.iter().map(|scored| scored.score).collect(), DEPTH);
+                let last = nth(found.iter().map(|scored| scored.score).collect(), depth);
                 last + bounds.fold(0.0, f32::max)
             }
             false => f32::NEG_INFINITY,
         };
-        let mut by_keyword = self.cut(self.found_by_keyword(), DEPTH)?;
+        let mut by_keyword = self.cut(self.found_by_keyword(), depth)?;
         by_keyword.sort_unstable_by_key(|scored| scored.address);
         let keyword = |address: DocumentAddress| {
             let place = by_keyword.binary_search_by_key(&address, |scored| scored.address);
@@ -154,6 +158,7 @@ mod tests {
     use crate::keyword::{postings, query};
     use crate::search::Fusion;
 
+    const DEPTH: usize = 1_000;
     const DIMENSION: usize = 32;
 
     fn vector(random: &mut Random) -> Vec<f32> {
@@ -198,8 +203,8 @@ mod tests {
     /// The first `count`, with or without leaving out those that cannot be among them.
     fn first(ranking: &Ranking<'_>, count: usize, all: bool) -> Vec<(DocumentAddress, f32)> {
         let candidates = match all {
-            true => ranking.candidates(DEPTH).unwrap(),
-            false => ranking.contenders(count).unwrap().unwrap(),
+            true => ranking.candidates(DEPTH, 0).unwrap(),
+            false => ranking.contenders(DEPTH, count).unwrap().unwrap(),
         };
         let (addresses, legs): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
         let scores = ranking.shares(&legs).into_iter();
@@ -226,7 +231,6 @@ mod tests {
                 vectors,
                 effort: 100,
                 count: 10,
-                firm: 100,
             };
             let semantic =
                 SemanticScores::compute(&snapshot, &vector(&mut random), &eligible, breadth);
@@ -245,8 +249,8 @@ mod tests {
                         (first(&ranking, count, false), first(&ranking, count, true));
                     assert_eq!(found, expected, "question {question}, {count}");
                 }
-                let contenders = ranking.contenders(10).unwrap().unwrap().len();
-                left_out += ranking.candidates(DEPTH).unwrap().len() - contenders;
+                let contenders = ranking.contenders(DEPTH, 10).unwrap().unwrap().len();
+                left_out += ranking.candidates(DEPTH, 0).unwrap().len() - contenders;
             }
         }
         assert!(left_out > 30_000, "{left_out} cosines were spared");

@@ -1,8 +1,8 @@
 //! The query path: a request to ranked documents.
 //!
 //! Reading order: `request` (what is asked and answered), `eligible` (which documents may be
-//! found), `semantic` and `crate::keyword::bm25` (the legs), `fusion` (two rankings into one),
-//! `contenders` and `rank` (candidates to an order), `hits` (an order to what is shown).
+//! found), `best` and `segment` (documents by rough scores), `semantic` and `crate::keyword::bm25` (the legs), `fusion` (two
+//! rankings into one), `contenders` and `rank` (candidates to an order), `hits` (an order to what is shown).
 
 mod best;
 mod contenders;
@@ -161,15 +161,14 @@ impl Snapshot {
         }
         let asked = request.effort.unwrap_or(DEFAULT_EFFORT).max(1);
         // Fusion takes its scale from the first documents of each leg; alone, a leg shows its first.
-        let (effort, firm) = match request.mode {
-            Mode::Hybrid => (asked.max(DEFAULT_EFFORT), DEFAULT_EFFORT),
-            _ => (asked.max(BELIEVED), BELIEVED),
-        };
+        let effort = asked.max(match request.mode {
+            Mode::Hybrid => DEFAULT_EFFORT,
+            _ => BELIEVED,
+        });
         let breadth = Breadth {
             vectors: request.vectors,
             effort,
             count,
-            firm,
         };
         let scores = SemanticScores::compute(self, vector, eligible, breadth);
         Ok(Some(scores))

@@ -1,17 +1,20 @@
 //! Candidates of both legs, scored by both, in one order.
 
+use std::collections::HashSet;
+
 use crate::Result;
 use crate::index::snapshot::{DocumentAddress, Snapshot};
 use crate::keyword::bm25::KeywordScores;
 
+use super::best::Scored;
 use super::eligible::Eligible;
 use super::fusion::{Fusion, Legs, Share};
-use super::semantic::{Scored, SemanticScores};
+use super::semantic::{BROADER, SemanticScores};
 
-/// Where two legs are fused, each nominates so many documents. It is fixed, so that the first ten are the
-/// same for any limit; a request for more documents than this nominates as many as it asks for. A single leg
-/// nominates what is asked for: it is in order already.
-pub const DEPTH: usize = 1_000;
+/// Where two legs are fused, each nominates so many documents, of which the first so many are shown: by a graph, as many
+/// as it is asked for. Where more are wanted, [`BROADER`] times as many are nominated, and those that were not
+/// shown come after: so the first are the same for any limit. A single leg nominates what is asked for: it is in order already.
+const DEPTH: usize = 1_000;
 
 /// Cosine plus share of the words, and cosine alone, below which nothing is believed relevant. Measured
 /// with all-MiniLM-L6-v2 on the questions of four collections put to each other's documents: some 1 and 2 %
@@ -40,15 +43,35 @@ pub struct Ranked {
 }
 
 impl Ranking<'_> {
-    /// The best `count` documents, best first; equal scores by id.
+    /// The best `count` documents, best first; equal scores by id. The first ones are the same for any `count`.
     pub fn ranked(&self, count: usize) -> Result<Vec<Ranked>> {
-        let depth = match (self.semantic, self.keyword) {
-            (Some(_), Some(_)) => DEPTH.max(count),
-            _ => count,
+        let (Some(semantic), Some(_)) = (self.semantic, self.keyword) else {
+            return self.nominated(count, count, usize::MAX);
         };
-        let candidates = match self.contenders(count)? {
+        let mut reach = semantic.reach().unwrap_or(DEPTH);
+        let mut ranked = self.nominated(DEPTH.max(reach), reach.min(count), 0)?;
+        let mut broader = 0;
+        while count > reach && ranked.len() == reach {
+            broader += 1;
+            reach = reach.saturating_mul(BROADER);
+            let shown: HashSet<_> = ranked.iter().map(|ranked| ranked.address).collect();
+            let room = reach.min(count) - ranked.len();
+            let more = self.nominated(DEPTH.max(reach), reach, broader)?;
+            let more = more.into_iter().filter(|r| !shown.contains(&r.address));
+            ranked.extend(more.take(room));
+        }
+        Ok(ranked)
+    }
+
+    /// The best `count` of what the legs nominate: `depth` documents each, the semantic one by so many broader walks.
+    fn nominated(&self, depth: usize, count: usize, broader: usize) -> Result<Vec<Ranked>> {
+        let contenders = match broader {
+            0 => self.contenders(depth, count)?,
+            _ => None,
+        };
+        let candidates = match contenders {
             Some(contenders) => contenders,
-            None => self.candidates(depth)?,
+            None => self.candidates(depth, broader)?,
         };
         let (addresses, legs): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
         let shares = self.shares(&legs);
@@ -69,9 +92,13 @@ impl Ranking<'_> {
     }
 
     /// Documents that either leg nominates, with both scores, whichever did.
-    pub(super) fn candidates(&self, depth: usize) -> Result<Vec<(DocumentAddress, Legs)>> {
+    pub(super) fn candidates(
+        &self,
+        depth: usize,
+        broader: usize,
+    ) -> Result<Vec<(DocumentAddress, Legs)>> {
         let mut semantic = match self.semantic {
-            Some(leg) => self.cut(leg.best(self.snapshot, depth), depth)?,
+            Some(leg) => self.cut(leg.best(self.snapshot, depth, broader), depth)?,
             None => Vec::new(),
         };
         semantic.sort_unstable_by_key(|scored| scored.address);

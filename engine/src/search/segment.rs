@@ -10,7 +10,7 @@ use super::eligible::Eligible;
 use super::request::Vectors;
 
 /// A walk that found too few documents goes on, so many times as broad.
-const BROADER: usize = 2;
+const GROWTH: usize = 2;
 /// A walk costs about as much as a scan of so many times its breadth, with a filter and without: where no more
 /// rows are allowed, they are scanned. `engine/docs/design.md` tells how this was measured.
 const WORTH: usize = 64;
@@ -24,12 +24,14 @@ const NARROW: u64 = 10;
 pub enum Compared {
     /// Rough scores of all rows.
     Scanned(Vec<f32>),
-    /// Rough scores of the documents that the graph led to.
-    Walked {
-        found: Vec<(u32, f32)>,
-        /// Where more are wanted than the graph is asked for by itself: what it leads to then.
-        further: Vec<(u32, f32)>,
-    },
+    /// Rough scores of the documents that the graph led to: by the first walk, and by each broader one.
+    Walked(Vec<Vec<(u32, f32)>>),
+}
+
+impl Compared {
+    pub fn is_walked(&self) -> bool {
+        matches!(self, Compared::Walked(_))
+    }
 }
 
 /// One segment, to be searched.
@@ -50,8 +52,7 @@ impl SegmentSearch<'_> {
     /// What the graph leads to; `None` where a scan must do.
     pub fn compare_by_walk(&self, effort: usize, rows_compared: &mut u64) -> Option<Compared> {
         let found = self.walk(effort, f32::INFINITY, rows_compared)?;
-        let further = Vec::new();
-        Some(Compared::Walked { found, further })
+        Some(Compared::Walked(vec![found]))
     }
 
     /// `count` documents that score less than `border`, or all there are, and what is found besides.
@@ -113,7 +114,7 @@ impl SegmentSearch<'_> {
                 enough = Some(found);
                 return None;
             }
-            breadth *= BROADER;
+            breadth *= GROWTH;
             is_worth(breadth).then_some(breadth)
         };
         let (column, query) = (&self.segment.column, self.query);

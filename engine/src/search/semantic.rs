@@ -9,40 +9,38 @@ use crate::vector::kernels::{self, Kernels};
 use crate::vector::quantise::Query;
 use crate::vector::scan::{self, ABSENT};
 
-use super::best::Best;
+use super::best::{Best, Scored};
 use super::eligible::Eligible;
 use super::request::Vectors;
 use super::segment::{Compared, SegmentSearch};
+
+/// Where more documents are wanted than a walk is asked for, another is asked for so many times as many.
+pub const BROADER: usize = 4;
 
 /// How much of the vectors is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Breadth {
     pub vectors: Vectors,
-    /// Each graph is asked for so many documents, whatever will be shown.
+    /// Each graph is asked for so many documents, whatever will be shown. Where more will be shown it is asked again
+    /// for [`BROADER`] times as many, and so on: never for a number that depends on what will be shown.
     pub effort: usize,
     /// So many will be shown.
     pub count: usize,
-    /// The first so many must not depend on `count`.
-    pub firm: usize,
 }
 
 /// Cosines of a query with the rows of a snapshot.
 pub struct SemanticScores {
     query: Query,
     kernels: Kernels,
-    /// The score of the last document that must stay where it is, if there was a broader walk.
-    border: Option<f32>,
+    /// What the first walks were asked for.
+    effort: usize,
+    /// The score down to which the first walks count, then that of the next broader ones, and so on: what they find above
+    /// is left out, so that what comes first is the same however much is wanted.
+    borders: Vec<f32>,
     /// For each segment, what was found in it.
     segments: Vec<Compared>,
     /// Rows compared so far.
     pub rows_compared: u64,
-}
-
-/// A document with the cosine of its best row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    pub address: DocumentAddress,
-    pub score: f32,
 }
 
 impl SemanticScores {
@@ -87,18 +85,22 @@ impl SemanticScores {
             segments: segments.into_iter().flatten().collect(),
             query: query.clone(),
             kernels: kernels::best(),
-            border: None,
+            effort: breadth.effort,
+            borders: Vec::new(),
             rows_compared: 0,
         };
-        if breadth.count > breadth.effort {
-            scores.border = scores.border(snapshot, breadth.firm);
-        }
-        if let Some(border) = scores.border {
+        let mut reach = breadth.effort;
+        while breadth.count > reach
+            && scores.is_walked()
+            && let Some(border) = scores.border(snapshot, reach)
+        {
+            reach = reach.saturating_mul(BROADER);
             for (place, segment) in scores.segments.iter_mut().enumerate() {
-                if let Compared::Walked { further, .. } = segment {
-                    *further = search(place).further(breadth.count, border, &mut compared);
+                if let Compared::Walked(walks) = segment {
+                    walks.push(search(place).further(reach, border, &mut compared));
                 }
             }
+            scores.borders.push(border);
         }
         scores.rows_compared = compared;
         scores
@@ -106,52 +108,54 @@ impl SemanticScores {
 
     /// How the segments were searched: "exact", "graph", or "exact+graph" where they differ.
     pub fn plan(&self) -> &'static str {
-        let walked = |segment: &Compared| matches!(segment, Compared::Walked { .. });
-        match self.segments.iter().filter(|s| walked(s)).count() {
+        match self.segments.iter().filter(|s| s.is_walked()).count() {
             0 => "exact",
             count if count == self.segments.len() => "graph",
             _ => "exact+graph",
         }
     }
 
+    /// How many documents the first walks were asked for; `None` where every segment was scanned.
+    pub fn reach(&self) -> Option<usize> {
+        self.is_walked().then_some(self.effort)
+    }
+
+    fn is_walked(&self) -> bool {
+        self.segments.iter().any(Compared::is_walked)
+    }
+
     /// The documents whose best row is closest to the query: the best `depth` and what is so close that
     /// rough scores cannot tell, in no order, with exact scores. Where a segment was scanned none of the
-    /// best is missing.
-    pub fn best(&self, snapshot: &Snapshot, depth: usize) -> Vec<Scored> {
-        let mut found = self.nearest(snapshot, depth, |found, _| found);
-        if let Some(border) = self.border {
-            // What a broader walk finds above the border is left out: it would change the first hits.
-            found.retain(|scored| scored.score >= border);
-            let mut further = self.nearest(snapshot, usize::MAX, |_, further| further);
-            further.retain(|scored| scored.score < border);
+    /// best is missing; where it was walked, only the first walk and `broader` others count.
+    pub fn best(&self, snapshot: &Snapshot, depth: usize, broader: usize) -> Vec<Scored> {
+        let mut found = self.nearest(snapshot, depth, 0);
+        for (walk, border) in (1..).zip(self.borders.iter().take(broader)) {
+            found.retain(|scored| scored.score >= *border);
+            let mut further = self.nearest(snapshot, usize::MAX, walk);
+            further.retain(|scored| scored.score < *border);
             found.append(&mut further);
         }
         found
     }
 
-    /// The score of the last of the `firm` best; `None` if there are not so many documents.
-    fn border(&self, snapshot: &Snapshot, firm: usize) -> Option<f32> {
-        let mut found = self.nearest(snapshot, firm, |found, _| found);
-        if firm == 0 || found.len() < firm {
+    /// The score of the last of the `reach` best; `None` if there are not so many documents.
+    fn border(&self, snapshot: &Snapshot, reach: usize) -> Option<f32> {
+        let mut found = self.best(snapshot, reach, self.borders.len());
+        if found.len() < reach {
             return None;
         }
         let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
-        Some(found.select_nth_unstable_by(firm - 1, by_score).1.score)
+        Some(found.select_nth_unstable_by(reach - 1, by_score).1.score)
     }
 
-    /// The same as [`Self::best`] without a broader walk, with rough scores.
+    /// The same as [`Self::best`] by the first walks, with rough scores.
     pub fn nominated(&self, snapshot: &Snapshot, depth: usize) -> Vec<Scored> {
-        self.roughly_nearest(snapshot, depth, |found, _| found)
+        self.roughly_nearest(snapshot, depth, 0)
     }
 
-    /// The best of the scanned segments and of one of the two findings of the others, with exact scores.
-    fn nearest<'a>(
-        &'a self,
-        snapshot: &'a Snapshot,
-        depth: usize,
-        of_walk: impl Fn(&'a [(u32, f32)], &'a [(u32, f32)]) -> &'a [(u32, f32)],
-    ) -> Vec<Scored> {
-        let mut found = self.roughly_nearest(snapshot, depth, of_walk);
+    /// The best of the scanned segments and of one of the walks through the others, with exact scores.
+    fn nearest(&self, snapshot: &Snapshot, depth: usize, walk: usize) -> Vec<Scored> {
+        let mut found = self.roughly_nearest(snapshot, depth, walk);
         for scored in &mut found {
             let segment = &snapshot.segments()[scored.address.segment as usize];
             scored.score = self.document(segment, scored.address).unwrap_or(ABSENT);
@@ -159,26 +163,21 @@ impl SemanticScores {
         found
     }
 
-    fn roughly_nearest<'a>(
-        &'a self,
-        snapshot: &'a Snapshot,
-        depth: usize,
-        of_walk: impl Fn(&'a [(u32, f32)], &'a [(u32, f32)]) -> &'a [(u32, f32)],
-    ) -> Vec<Scored> {
+    fn roughly_nearest(&self, snapshot: &Snapshot, depth: usize, walk: usize) -> Vec<Scored> {
         let segments = snapshot.segments().iter();
         let bounds = segments.map(|segment| self.error_bound(segment));
-        let mut best = Best::new(depth, 2.0 * bounds.fold(0.0, f32::max));
+        let mut best = Best::new(depth, bounds.fold(0.0, f32::max));
         for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
             match &self.segments[place as usize] {
                 Compared::Scanned(rough) => best.add_scanned(place, segment, rough),
-                Compared::Walked { found, further } => {
-                    for &(document, score) in of_walk(found, further) {
+                Compared::Walked(walks) => {
+                    for &(document, score) in &walks[walk] {
                         best.add(place, document, score);
                     }
                 }
             }
         }
-        best.into_found()
+        best.found()
     }
 
     /// How far [`Self::rough`] may be from [`Self::document`].
@@ -222,7 +221,7 @@ impl SemanticScores {
             Compared::Scanned(rough) => {
                 Cow::Borrowed(&rough[rows.start as usize..rows.end as usize])
             }
-            Compared::Walked { .. } => {
+            Compared::Walked(_) => {
                 let score = |row| match segment.column.scale(row) {
                     0.0 => ABSENT,
                     _ => segment.column.approximate(&self.query, &self.kernels, row),

@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use kenning::index::Disk;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
-    AntiCallToken, DirectoryLock, FileHandle, Lock, OwnedBytes, TerminatingWrite, WatchCallback,
-    WatchHandle, WritePtr,
+    AntiCallToken, DirectoryLock, FileHandle, Lock, META_LOCK, OwnedBytes, TerminatingWrite,
+    WatchCallback, WatchHandle, WritePtr,
 };
 use tantivy::{Directory, HasLen};
 
@@ -77,10 +77,14 @@ struct State {
     failed: Option<String>,
 }
 
+/// What happens before a read, after so many others.
+type Hook = (u64, Box<dyn FnOnce() + Send>);
+
 /// The disk; clones are the same.
 #[derive(Clone, Default)]
 pub struct Recorder {
     shared: Arc<(Mutex<State>, Condvar)>,
+    hook: Arc<Mutex<Option<Hook>>>,
 }
 
 impl fmt::Debug for Recorder {
@@ -133,6 +137,30 @@ impl Recorder {
     pub fn fail(&self, plan: Option<Plan>) {
         let mut state = self.state();
         (state.plan, state.done) = (plan, 0);
+    }
+
+    /// Lets something happen once, before a commit is read that `others` reads of it precede. Those do not count that
+    /// keep other processes from removing files.
+    pub fn before_a_read(&self, others: u64, hook: impl FnOnce() + Send + 'static) {
+        *self.hook.lock().unwrap() = Some((others, Box::new(hook)));
+    }
+
+    fn run_hook(&self) {
+        if self.state().locks.contains(&META_LOCK.filepath) {
+            return;
+        }
+        let mut slot = self.hook.lock().unwrap();
+        let due = match &mut *slot {
+            Some((others, _)) if *others > 0 => {
+                *others -= 1;
+                None
+            }
+            slot => slot.take(),
+        };
+        drop(slot);
+        if let Some((_, hook)) = due {
+            hook();
+        }
     }
 
     /// What failed first, if anything did.
@@ -305,6 +333,9 @@ impl Directory for Recorder {
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
+        if path == Path::new("meta.json") {
+            self.run_hook();
+        }
         Ok(self.read(path)?.to_vec())
     }
 

@@ -1,8 +1,8 @@
-//! An index survives disks that fail, power cuts and damage.
+//! An index survives disks that fail, power cuts, damage, and writers that are killed.
 //!
 //! `KENNING_FAULT_STRIDE=1` lets every operation fail and not every 17th; `KENNING_CUTS` is how often the power goes at
 //! each; `KENNING_DAMAGE_SAMPLES` how many bits are flipped in a file. `KENNING_FAULT_COMMITS`, `KENNING_CUT_COMMITS`,
-//! `KENNING_CUT_SEEDS` and `KENNING_SPACE_ROUNDS` make histories longer.
+//! `KENNING_CUT_SEEDS` and `KENNING_SPACE_ROUNDS` make histories longer; `KENNING_KILLS` is how often a writer is killed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +12,7 @@ mod content;
 mod damage;
 mod disk;
 mod faults;
+mod kill;
 mod power;
 mod space;
 mod upgrade;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kenning::index::IndexError;
 use kenning::{Error, Index, IndexWriter};
 
-use super::content::{Model, document, observe, spec};
+use super::content::{Model, document, observe, observe_snapshot, spec};
 use super::disk::{Content, Fault, Operation, Plan, Recorder};
 use super::workload::{Run, history, survives};
 
@@ -73,6 +73,32 @@ fn a_rollback_that_fails_can_be_tried_again_and_keeps_others_out() {
     writer.rollback().unwrap();
     writer.commit().unwrap();
     assert_eq!(observe(&index).unwrap(), model);
+}
+
+/// A view had the number of a commit that came while it was opened, and not what that holds.
+#[test]
+fn a_view_has_the_number_of_its_own_commit() {
+    let mut numbers = BTreeSet::new();
+    for others in 0..12 {
+        let disk = Recorder::default();
+        let (_, mut writer, mut first) = ten(&disk);
+        let index = Index::open_on(disk.disk()).unwrap();
+        writer.add(document("d1", 21, 1)).unwrap();
+        let generation = writer.commit().unwrap();
+        first.insert("d1".into(), (21, 1));
+        let mut second = first.clone();
+        second.insert("d2".into(), (22, 1));
+        disk.before_a_read(others, move || {
+            writer.add(document("d2", 22, 1)).unwrap();
+            writer.commit().unwrap();
+        });
+        let snapshot = index.snapshot().unwrap();
+        let of_first = snapshot.generation() == generation;
+        let expected = if of_first { first } else { second };
+        assert_eq!(observe_snapshot(&snapshot).unwrap(), expected, "{others}");
+        numbers.insert(of_first);
+    }
+    assert_eq!(numbers.len(), 2, "the commit came before and after");
 }
 
 /// Another writer: its operations begin where those of any later one would.

@@ -75,10 +75,14 @@ impl Disk {
         self.names.is_some()
     }
 
+    /// Where a file is; `None` if not in the file system.
+    pub(super) fn path(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(name))
+    }
+
     /// What a file is, as far as the system tells without reading it.
     pub(super) fn stamp(&self, path: &Path) -> Option<Stamp> {
-        let folder = self.folder.as_ref()?;
-        Stamp::of(&fs::metadata(folder.join(path)).ok()?)
+        Stamp::of(&fs::metadata(self.path(path)?).ok()?)
     }
 }
 

@@ -6,7 +6,8 @@
 //! - a commit is durable before anything that the one before it needs is removed;
 //! - a writer that failed to commit, or that was let go, commits nothing afterwards, not even from a thread that it
 //!   left behind;
-//! - what an interrupted writer left is removed (`sweep`).
+//! - what an interrupted writer left is removed (`sweep`);
+//! - a writer that is refused is told who holds the lock.
 //!
 //! The commit protocol is in `docs/design.md`.
 
@@ -28,6 +29,7 @@ use tantivy::directory::{
 
 pub use disk::{Disk, make_folder};
 
+use super::holder::{Holder, Note};
 use verified::Verified;
 
 /// The file that tantivy replaces with every commit and every merge: what it names is the index.
@@ -35,6 +37,9 @@ pub const COMMIT: &str = "meta.json";
 
 /// Where tantivy keeps the names of the files that it may remove.
 const MANAGED: &str = ".managed.json";
+
+/// The note of who writes.
+const HOLDER: &str = "writer.json";
 
 /// The files of an index. Clones are the same.
 #[derive(Debug, Clone)]
@@ -48,9 +53,16 @@ pub struct Store {
 #[derive(Debug)]
 struct Session {
     /// Held by the writer; a clone is given to tantivy, which asks for it.
-    lock: Weak<DirectoryLock>,
+    lock: Weak<WriterLock>,
     /// Why nothing may be written any more. Locked while a commit is being written.
     halted: Mutex<Option<String>>,
+}
+
+/// The lock of the writer, over all processes.
+pub struct WriterLock {
+    /// Let go before the lock, so that it never names a process that has let go already.
+    _note: Option<Note>,
+    _lock: DirectoryLock,
 }
 
 impl Store {
@@ -64,7 +76,7 @@ impl Store {
     }
 
     /// The same store for a new writer, which holds `lock`.
-    pub fn for_writer(&self, lock: &Arc<DirectoryLock>) -> Store {
+    pub fn for_writer(&self, lock: &Arc<WriterLock>) -> Store {
         let session = Session {
             lock: Arc::downgrade(lock),
             halted: Mutex::default(),
@@ -75,12 +87,18 @@ impl Store {
         }
     }
 
-    /// The lock of the writer, over all processes.
-    pub fn lock(&self) -> Result<Arc<DirectoryLock>, LockError> {
-        self.disk
-            .directory
-            .acquire_lock(&INDEX_WRITER_LOCK)
-            .map(Arc::new)
+    /// The lock of the writer, which the system gives to one process and takes back when that ends.
+    pub fn lock(&self) -> Result<Arc<WriterLock>, LockError> {
+        let lock = self.disk.directory.acquire_lock(&INDEX_WRITER_LOCK)?;
+        Ok(Arc::new(WriterLock {
+            _note: self.disk.path(HOLDER).map(Note::put),
+            _lock: lock,
+        }))
+    }
+
+    /// Who holds the lock, as far as it has told: for people alone.
+    pub fn holder(&self) -> Option<Holder> {
+        Holder::read(&self.disk.path(HOLDER)?)
     }
 
     /// Lets this writer write nothing any more. Returns when what it was committing is done or has failed.
