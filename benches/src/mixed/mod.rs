@@ -199,7 +199,7 @@ fn search(index: &Index, shared: &Shared, thread: u64) -> kenning::Result<()> {
     let mut random = Random(77 + thread);
     let mut snapshot = index.snapshot()?;
     while !shared.is_done() {
-        if random.draw() % 4 > 0 {
+        if !random.draw().is_multiple_of(4) {
             snapshot = index.snapshot()?;
         }
         let Some(state) = shared

@@ -92,7 +92,7 @@ pub fn write(index: &Index, shared: &Shared, documents: u64) -> kenning::Result<
         for _ in 0..1 + random.draw() % CHANGES {
             // A quarter of the numbers is not in use: documents come and go.
             let number = random.draw() % (documents + documents / 4);
-            if random.draw() % 5 == 0 {
+            if random.draw().is_multiple_of(5) {
                 let id = format!("d{number}");
                 run.writer.delete(&id)?;
                 run.state.remove(&id);

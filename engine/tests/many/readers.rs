@@ -25,7 +25,7 @@ const IDS: u64 = 20;
 
 /// What commit `number` holds: not always the same documents, and all of its version.
 fn content(number: u64) -> Model {
-    let there = (0..IDS).filter(|id| (id * 7 + number * 5) % 6 != 0);
+    let there = (0..IDS).filter(|id| !(id * 7 + number * 5).is_multiple_of(6));
     there
         .map(|id| (format!("d{id}"), (number, 1 + (id + number) as usize % 3)))
         .collect()
