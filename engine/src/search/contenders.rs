@@ -146,6 +146,8 @@ fn nth(mut scores: Vec<f32>, place: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::ops::ControlFlow;
 
     use super::super::eligible::Eligible;
