@@ -12,8 +12,8 @@ use crate::{one_chunk_document, vector, words};
 const GROUPS: u64 = 50;
 /// Words of a text, its own and that of its group counted.
 const WORDS: usize = 30;
-/// States that are kept: no view is older.
-const KEPT: usize = 256;
+/// States that are kept: hardly any view is older.
+const KEPT: usize = 32;
 
 /// A version of a document. No two have the same number.
 #[derive(Debug)]
@@ -67,14 +67,19 @@ impl History {
         self.more.notify_all();
     }
 
-    /// What a commit holds. It may be seen before it is noted: then this waits, until `enough`.
+    /// What a commit holds; `None` if it is not known any more. It may be seen before it is noted: then this waits,
+    /// until `enough`.
     pub fn of(&self, generation: u64, enough: &dyn Fn() -> bool) -> Option<Arc<State>> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(state) = states.get(&generation) {
                 return Some(Arc::clone(state));
             }
-            if enough() {
+            let forgotten = states
+                .keys()
+                .next()
+                .is_some_and(|first| generation < *first);
+            if forgotten || enough() {
                 return None;
             }
             let waited = self.more.wait_timeout(states, Duration::from_millis(50));

@@ -66,7 +66,8 @@ pub struct Report {
 pub struct Sample {
     /// Since the beginning.
     pub seconds: f64,
-    /// Times of the questions since the last sample; `None` where there were hardly any.
+    /// Times of the questions since the last sample, with those of opening the last commit; `None` where there were
+    /// hardly any.
     pub latency: Option<Latency>,
     /// Questions since then.
     pub searches: usize,
@@ -215,7 +216,7 @@ fn search(index: &Index, shared: &Shared, thread: u64) -> kenning::Result<()> {
         } = question::ask(&snapshot, &state, &mut random)?;
         let mut tally = shared.tally();
         tally.searches += 1;
-        tally.times.push(took);
+        tally.times.push(opening + took);
         if let Some((found, wanted)) = nearest {
             tally.found += found;
             tally.wanted += wanted;

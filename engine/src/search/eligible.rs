@@ -133,7 +133,8 @@ fn check_names(snapshot: &Snapshot, filter: &Filter) -> Result<()> {
                 return Ok(());
             }
             for segment in snapshot.segments().iter() {
-                if !columns(segment, &fact.name)?.is_empty() {
+                let columns = columns(segment, &fact.name)?;
+                if columns.iter().any(|column| is_living(segment, column)) {
                     return Ok(());
                 }
             }
@@ -151,6 +152,14 @@ fn columns(segment: &Segment, name: &str) -> Result<Vec<DynamicColumn>> {
     let columns = handles.into_iter().map(|handle| handle.open());
     let columns: std::io::Result<Vec<_>> = columns.collect();
     Ok(columns.map_err(IndexError::from)?)
+}
+
+/// Whether a living document has a value.
+fn is_living(segment: &Segment, column: &DynamicColumn) -> bool {
+    let mut documents = 0..segment.documents.len() as u32;
+    let index = column.column_index();
+    !segment.reader.has_deletes()
+        || documents.any(|document| index.has_value(segment.documents.rows(document).start))
 }
 
 fn is_of_path(fact: &Fact) -> bool {

@@ -1,4 +1,5 @@
-//! Many at once: one that writes, others that are refused, and any number that read.
+//! Many at once: one that writes, others that are refused, and any number that read; and that the same question has the
+//! same answer.
 //!
 //! `KENNING_READ_SECONDS` is how long readers read while a writer commits.
 
@@ -9,6 +10,7 @@ mod answers;
 mod common;
 #[path = "../durability/content.rs"]
 mod content;
+mod deleted;
 #[cfg(unix)]
 mod holder;
 mod readers;
