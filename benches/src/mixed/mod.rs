@@ -200,14 +200,16 @@ fn search(index: &Index, shared: &Shared, thread: u64) -> kenning::Result<()> {
     let mut random = Random(77 + thread);
     let mut snapshot = index.snapshot()?;
     while !shared.is_done() {
+        let begun = Instant::now();
         if !random.draw().is_multiple_of(4) {
             snapshot = index.snapshot()?;
         }
-        let Some(state) = shared
-            .history
-            .of(snapshot.generation(), &|| shared.is_done())
-        else {
-            break;
+        let opening = begun.elapsed();
+        let generation = snapshot.generation();
+        let known = shared.history.of(generation, &|| shared.is_done());
+        let Some(state) = known else {
+            snapshot = index.snapshot()?;
+            continue;
         };
         let Asked {
             took,
@@ -225,7 +227,6 @@ fn search(index: &Index, shared: &Shared, thread: u64) -> kenning::Result<()> {
         if let Some(wrong) = wrong {
             tally.wrong += 1;
             if tally.examples.len() < SHOWN {
-                let generation = snapshot.generation();
                 tally.examples.push(format!("commit {generation}: {wrong}"));
             }
         }
