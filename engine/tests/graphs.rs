@@ -96,7 +96,7 @@ fn with_graph(count: u64) -> (tempfile::TempDir, Index) {
     let report = writer.build_graphs(&options(200), &mut on).unwrap();
     assert_eq!(report.graphs.len(), 1);
     let built = &report.graphs[0];
-    assert!(built.kept && built.rows == count && built.found == built.asked);
+    assert!(built.kept && built.rows == count && built.check.found == built.check.asked);
     writer.close().unwrap();
     (folder, index)
 }
@@ -389,4 +389,54 @@ fn a_graph_with_a_damaged_body_is_found_by_the_audit_and_built_anew() {
         1
     );
     assert!(index.audit().unwrap().problems.is_empty());
+}
+
+/// A graph that belongs to other vectors: every checksum is right, and little is found.
+#[test]
+fn a_graph_that_is_not_good_enough_is_found_by_the_audit_and_mended() {
+    let (folder, index) = with_graph(2_000);
+    let audit = index.audit().unwrap();
+    let [graph] = &audit.graphs[..] else {
+        panic!("{audit:?}");
+    };
+    assert!(graph.check.recall >= 0.97, "{graph:?}");
+    assert_eq!(
+        (graph.check.lost, audit.recall()),
+        (0, Some(graph.check.recall))
+    );
+    let kept = index.audits().graphs.unwrap();
+    assert_eq!((kept.count, kept.rows), (0, 2_000));
+    assert!(kept.recall >= Some(0.97), "{kept:?}");
+    drop(index);
+    let other = tempfile::tempdir().unwrap();
+    let strange = Index::create(other.path(), &spec()).unwrap();
+    let mut writer = strange.writer().unwrap();
+    for id in 0..2_000 {
+        let vector = near(id / 67, 9_000_000 - 13 * id, DIMENSION);
+        writer.add(document(id, vec![vector])).unwrap();
+    }
+    writer.commit().unwrap();
+    writer.build_graphs(&options(200), &mut on).unwrap();
+    writer.close().unwrap();
+    let path = graph_files(folder.path()).remove(0);
+    std::fs::copy(graph_files(other.path()).remove(0), &path).unwrap();
+
+    let index = Index::open(folder.path()).unwrap();
+    let problems = index.audit().unwrap().problems;
+    assert!(
+        matches!(problems[..], [Problem::Graph { .. }]),
+        "{problems:?}"
+    );
+    assert_eq!(index.audit_derived().unwrap().problems, problems);
+    let mut writer = index.writer().unwrap();
+    let built = writer.build_graphs(&options(200), &mut on).unwrap();
+    assert!(
+        built.graphs.is_empty(),
+        "a run does not check what is there"
+    );
+    let built = writer.mend_graphs(&options(200), &mut on).unwrap();
+    assert!(built.graphs.len() == 1 && built.graphs[0].kept);
+    assert_eq!(index.audit_derived().unwrap().problems, []);
+    let again = writer.mend_graphs(&options(200), &mut on).unwrap();
+    assert!(again.graphs.is_empty());
 }
