@@ -119,6 +119,9 @@ fn a_check_tells_sound_graphs_from_others() {
     assert_eq!((sound.lost, sound.found), (0, sound.asked));
     assert!(sound.queries >= 90 && sound.recall >= 0.97, "{sound:?}");
     assert_eq!(sound.fault(), None);
+    let narrow = audit::check(&graph, &column, 1, &living);
+    assert_eq!((narrow.lost, narrow.found), (0, narrow.asked));
+    assert!(narrow.fault().unwrap().contains("recall@10"), "{narrow:?}");
     // Half of what leads to each row is gone, and nothing leads to some.
     let mut thin = adjacency.clone();
     for list in &mut thin.base {
