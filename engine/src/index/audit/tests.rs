@@ -10,13 +10,11 @@ use tantivy::schema::Field;
 
 use super::super::rows::rows;
 use super::super::schema::Fields;
+use super::super::traps::common;
 use super::super::{BuiltGraph, EmbeddedDocument, GraphOptions, IndexWriter};
 use super::*;
 use crate::encoder::EncoderSpec;
 use crate::vector::plugin::to_bytes;
-
-#[path = "../../../tests/common/mod.rs"]
-mod common;
 
 fn spec() -> EncoderSpec {
     common::spec(2, 64)
