@@ -6,7 +6,6 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
 
 use kenning::index::Disk;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
@@ -15,6 +14,8 @@ use tantivy::directory::{
     WatchCallback, WatchHandle, WritePtr,
 };
 use tantivy::{Directory, HasLen};
+
+use super::gate::Gate;
 
 /// The number of a file's content, whatever its name.
 pub type Content = usize;
@@ -76,18 +77,6 @@ struct State {
     done: u64,
     /// The first operation that failed.
     failed: Option<String>,
-    gate: Gate,
-}
-
-/// What stops a commit right before it gets its name.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Gate {
-    #[default]
-    Open,
-    /// The next commit stops.
-    Shut,
-    /// One has stopped.
-    Waiting,
 }
 
 /// What happens before a read, after so many others.
@@ -98,6 +87,7 @@ type Hook = (u64, Box<dyn FnOnce() + Send>);
 pub struct Recorder {
     shared: Arc<(Mutex<State>, Condvar)>,
     hook: Arc<Mutex<Option<Hook>>>,
+    pub gate: Gate,
 }
 
 impl fmt::Debug for Recorder {
@@ -176,25 +166,6 @@ impl Recorder {
         }
     }
 
-    /// Stops the next commit, also that of a merge, before it gets its name.
-    pub fn shut(&self) {
-        self.state().gate = Gate::Shut;
-    }
-
-    /// Whether one has stopped, after some seconds at most.
-    pub fn has_stopped(&self) -> bool {
-        let wait = Duration::from_secs(5);
-        let open = |state: &mut State| state.gate != Gate::Waiting;
-        let waited = self.shared.1.wait_timeout_while(self.state(), wait, open);
-        waited.unwrap().0.gate == Gate::Waiting
-    }
-
-    /// Lets it go on.
-    pub fn open(&self) {
-        self.state().gate = Gate::Open;
-        self.shared.1.notify_all();
-    }
-
     /// What failed first, if anything did.
     pub fn failed(&self) -> Option<String> {
         self.state().failed.clone()
@@ -250,13 +221,10 @@ impl Recorder {
     }
 
     fn rename(&self, from: &Path, to: &Path, content: Content) -> io::Result<()> {
-        let mut state = self.state();
-        if state.gate == Gate::Shut && to == Path::new("meta.json") {
-            state.gate = Gate::Waiting;
-            self.shared.1.notify_all();
-            let wait = |state: &mut State| state.gate == Gate::Waiting;
-            state = self.shared.1.wait_while(state, wait).unwrap();
+        if to == Path::new("meta.json") {
+            self.gate.pass();
         }
+        let mut state = self.state();
         state.step(true, || format!("rename to {}", to.display()))?;
         state.names.remove(from);
         state.names.insert(to.to_owned(), content);

@@ -206,17 +206,17 @@ fn a_merge_that_ends_late_does_not_undo_the_commit_of_the_next_writer() {
             writer.commit().unwrap();
         }
     }
-    disk.shut();
+    disk.gate.shut();
     let commit = std::thread::spawn(move || {
         writer.commit().unwrap();
         writer
     });
     // The writer's own commit, and then that of the merge.
-    assert!(disk.has_stopped());
-    disk.open();
-    disk.shut();
+    assert!(disk.gate.has_stopped());
+    disk.gate.open();
+    disk.gate.shut();
     let writer = commit.join().unwrap();
-    assert!(disk.has_stopped(), "nothing is merged");
+    assert!(disk.gate.has_stopped(), "nothing is merged");
     let next = index.clone();
     let (tell, told) = std::sync::mpsc::channel();
     let other = std::thread::spawn(move || {
@@ -232,7 +232,7 @@ fn a_merge_that_ends_late_does_not_undo_the_commit_of_the_next_writer() {
     });
     // It waits until the merge has written its commit. Where it does not, it is done before that.
     let _ = told.recv_timeout(std::time::Duration::from_secs(1));
-    disk.open();
+    disk.gate.open();
     let writer = other.join().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
     writer.close().unwrap();
