@@ -128,7 +128,6 @@ pub fn open_or_create(global: &Global, layout: &Layout) -> Result<Index> {
     }
     let encoder = chosen_encoder(global)?;
     let index = Index::create(&folder, encoder.spec())?;
-    layout.save()?;
     Ok(index.with_encoder(encoder)?)
 }
 

@@ -143,6 +143,17 @@ impl Failure {
     }
 }
 
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        Failure::usage(
+            line.trim_start_matches("error: "),
+            "KENNING_MAX_MEMORY is a number of megabytes, 1 or more",
+        )
+    }
+}
+
 impl From<IndexerError> for Failure {
     fn from(error: IndexerError) -> Self {
         Failure::Indexer(error)

@@ -35,10 +35,10 @@ pub fn with_progress<T>(
 /// Says which graphs were not good enough.
 pub fn say_thrown_away(built: &[BuiltGraph]) {
     for graph in built.iter().filter(|graph| !graph.kept) {
+        let fault = graph.check.fault().unwrap_or_default();
         say(&format!(
-            "warning: the graph of segment {} was thrown away: it found {} of {} passages by their own \
-             vectors. The segment is searched exactly, which is slower",
-            graph.segment, graph.found, graph.asked
+            "warning: the graph of segment {} was thrown away: {fault}. The segment is searched exactly, which is slower",
+            graph.segment
         ));
     }
 }

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use kenning::index::{Holder, IndexError, Note, StoredDocument};
 use kenning::{Index, Snapshot};
 use serde::{Deserialize, Serialize};
 
+use crate::database::{FILES, open_or_begin, open_sound};
 use crate::embeddings::Embeddings;
 use crate::error::is_locked;
 use crate::{IndexerError, Result};
@@ -139,57 +139,23 @@ pub struct Catalogue {
 }
 
 const GENERATION: &str = "generation";
-const FILES: &str = "files";
 
-/// How often and how long to wait for the store's lock: sled's own threads may hold it a little longer
-/// than the catalogue that was just closed.
-const LOCK_TRIES: u32 = 20;
-const LOCK_WAIT: Duration = Duration::from_millis(50);
-
-fn open_store(folder: &Path) -> sled::Result<sled::Db> {
-    let config = sled::Config::new().path(folder).cache_capacity(64 << 20);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match config.open() {
-            Err(error) if is_locked(&error) && tries < LOCK_TRIES => {
-                std::thread::sleep(LOCK_WAIT);
-            }
-            result => return result,
-        }
-    }
+/// The note of who has the catalogue in `folder` open.
+fn note_of(folder: &Path) -> PathBuf {
+    folder.with_added_extension("holder")
 }
 
-/// Opens the store in `folder`. One that is damaged is thrown away and begun anew: it only saves work.
-fn open_or_begin(folder: &Path) -> sled::Result<sled::Db> {
-    let open = || -> sled::Result<sled::Db> {
-        let store = open_store(folder)?;
-        for entry in store.open_tree(FILES)?.iter() {
-            entry?;
-        }
-        Ok(store)
-    };
-    // sled meets some damage with a panic.
-    match std::panic::catch_unwind(open) {
-        Ok(Ok(store)) => return Ok(store),
-        Ok(Err(error)) if !is_damage(&error) => return Err(error),
-        Ok(Err(_)) | Err(_) => {}
-    }
-    std::fs::remove_dir_all(folder)?;
-    open_store(folder)
-}
-
-/// Whether the store could be read, and is not what was written.
-fn is_damage(error: &sled::Error) -> bool {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    match error {
-        sled::Error::Io(error) => {
-            matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
-        }
-        sled::Error::Corruption { .. }
-        | sled::Error::ReportableBug(_)
-        | sled::Error::Unsupported(_) => true,
-        _ => false,
+/// Why it cannot be opened.
+fn failed(folder: &Path, source: sled::Error) -> IndexerError {
+    match is_locked(&source) {
+        true => kenning::Error::from(IndexError::Locked {
+            holder: Holder::read(&note_of(folder)),
+        })
+        .into(),
+        false => IndexerError::Catalogue {
+            path: folder.to_owned(),
+            source,
+        },
     }
 }
 
@@ -199,27 +165,8 @@ impl Catalogue {
     /// # Errors
     /// [`IndexError::Locked`] while another process has it open, [`IndexerError::Catalogue`].
     pub fn open(folder: &Path, index: &Index) -> Result<Self> {
-        let fail = |source| IndexerError::Catalogue {
-            path: folder.to_owned(),
-            source,
-        };
-        let note = folder.with_added_extension("holder");
-        let store = open_or_begin(folder).map_err(|source| match is_locked(&source) {
-            true => kenning::Error::from(IndexError::Locked {
-                holder: Holder::read(&note),
-            })
-            .into(),
-            false => fail(source),
-        })?;
-        let files = store.open_tree(FILES).map_err(fail)?;
-        let embeddings = store.open_tree("embeddings").map_err(fail)?;
-        let catalogue = Catalogue {
-            _note: Note::put(note),
-            path: folder.to_owned(),
-            files,
-            embeddings: Embeddings::new(embeddings, &index.spec().encoder.fingerprint()),
-            store,
-        };
+        let opened = open_or_begin(folder).and_then(|store| Self::of(store, folder, index));
+        let catalogue = opened.map_err(|source| failed(folder, source))?;
         let snapshot = index.snapshot()?;
         if catalogue.generation()? != Some(snapshot.generation()) {
             catalogue.rebuild(&snapshot)?;
@@ -227,10 +174,27 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// Throws the file states away and rebuilds them from the index; embeddings stay.
-    pub fn rebuild_in(folder: &Path, index: &Index) -> Result<()> {
-        let catalogue = Self::open(folder, index)?;
-        catalogue.rebuild(&index.snapshot()?)
+    /// Opens the catalogue in `folder` as it is; `None` if it is damaged.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_as_it_is(folder: &Path, index: &Index) -> Result<Option<Self>> {
+        let opened = open_sound(folder).and_then(|store| match store {
+            Some(store) => Self::of(store, folder, index).map(Some),
+            None => Ok(None),
+        });
+        opened.map_err(|source| failed(folder, source))
+    }
+
+    fn of(store: sled::Db, folder: &Path, index: &Index) -> sled::Result<Self> {
+        let embeddings = store.open_tree("embeddings")?;
+        Ok(Catalogue {
+            _note: Note::put(note_of(folder)),
+            path: folder.to_owned(),
+            files: store.open_tree(FILES)?,
+            embeddings: Embeddings::new(embeddings, &index.spec().encoder.fingerprint()),
+            store,
+        })
     }
 
     /// The cache of embeddings.
@@ -245,7 +209,8 @@ impl Catalogue {
         }
     }
 
-    fn generation(&self) -> Result<Option<u64>> {
+    /// The commit that the states are of.
+    pub(crate) fn generation(&self) -> Result<Option<u64>> {
         let bytes = self.store.get(GENERATION).map_err(|e| self.fail(e))?;
         Ok(bytes.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?))))
     }
@@ -302,15 +267,29 @@ impl Catalogue {
 
     /// Rebuilds the file states from the documents of the index. Files that gave no document are
     /// forgotten, and will be looked at again.
-    fn rebuild(&self, snapshot: &Snapshot) -> Result<()> {
-        let mut files: BTreeMap<String, Option<FileState>> = BTreeMap::new();
-        snapshot.for_each_document(|id, document| {
-            note(&mut files, id, document);
-            Ok(())
-        })?;
+    pub(crate) fn rebuild(&self, snapshot: &Snapshot) -> Result<()> {
+        let files = states_in(snapshot)?;
         self.files.clear().map_err(|e| self.fail(e))?;
         self.record(&files, snapshot.generation())
     }
+
+    /// How many states cannot be read.
+    pub(crate) fn unreadable(&self) -> u64 {
+        let states = self.files.iter().flatten();
+        let unreadable =
+            states.filter(|(_, bytes)| serde_json::from_slice::<FileState>(bytes).is_err());
+        unreadable.count() as u64
+    }
+}
+
+/// The states of files, as the documents of the index tell them.
+pub(crate) fn states_in(snapshot: &Snapshot) -> Result<BTreeMap<String, Option<FileState>>> {
+    let mut files = BTreeMap::new();
+    snapshot.for_each_document(|id, document| {
+        note(&mut files, id, document);
+        Ok(())
+    })?;
+    Ok(files)
 }
 
 /// Adds one document of the index to the state of its file.
@@ -353,23 +332,5 @@ pub(crate) fn note(
         documents.push(id);
         *chunks = chunks.saturating_add(document.chunks.into());
         *tokens = tokens.saturating_add(document.tokens);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_lock_that_lingers_is_waited_for() {
-        let temp = tempfile::tempdir().unwrap();
-        let held = open_store(temp.path()).unwrap();
-        std::thread::scope(|scope| {
-            let opened = scope.spawn(|| open_store(temp.path()).is_ok());
-            std::thread::sleep(3 * LOCK_WAIT);
-            drop(held);
-            assert!(opened.join().unwrap());
-        });
     }
 }

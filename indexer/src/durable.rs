@@ -2,20 +2,36 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the names of files end with that are to take the place of another, with numbers behind it.
+const NEW: &str = "new-";
 
 /// Puts `bytes` in the place of the file at `path`, durably: another file is written and synced, and then renamed.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Of a name that no other writer has, here or in another process: one would take the file of the other away.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let fresh = path.with_added_extension(format!("new-{}-{number}", std::process::id()));
+    let fresh = path.with_added_extension(format!("{NEW}{}-{number}", std::process::id()));
     let written = write_durably(&fresh, bytes).and_then(|()| fs::rename(&fresh, path));
     written.inspect_err(|_| {
         let _ = fs::remove_file(&fresh);
     })?;
     sync_folder(path)
+}
+
+/// The files that were to take the place of the one at `path`: of writers that were interrupted, unless one is at work.
+pub fn leftovers(path: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let start = format!("{}.{NEW}", name.to_string_lossy());
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&start));
+    let mut left: Vec<PathBuf> = names.map(|entry| entry.path()).collect();
+    left.sort();
+    left
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

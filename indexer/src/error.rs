@@ -92,7 +92,9 @@ impl IndexerError {
                 "delete that folder: it only saves work, and the next run builds it anew"
             }
             IndexerError::Memory { .. } => "raise --max-memory, or choose a smaller model",
-            IndexerError::Settings { .. } => "delete the .kenning folder and index again",
+            IndexerError::Settings { .. } => {
+                "if you edited it, remove its line `crc32`; else delete the .kenning folder and index again"
+            }
         };
         Some(hint.to_owned())
     }

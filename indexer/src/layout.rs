@@ -9,11 +9,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use kenning::index::{seal, unseal};
 use serde::{Deserialize, Serialize};
 
 use crate::input::{self, Unread};
 use crate::path_text::PathText;
-use crate::{IndexerError, Result, durable};
+use crate::{Catalogue, IndexerError, Result, durable};
 
 /// The folder of an index, inside the folder that it indexes.
 pub const FOLDER: &str = ".kenning";
@@ -89,11 +90,13 @@ impl Layout {
                 return Err(IndexerError::Settings { path, reason });
             }
         };
+        let unsound = |reason: String| IndexerError::Settings {
+            path: path.clone(),
+            reason,
+        };
+        let text = unseal(text).map_err(|error| unsound(error.to_string()))?;
         let settings: Settings =
-            serde_json::from_slice(&text).map_err(|error| IndexerError::Settings {
-                reason: error.to_string(),
-                path,
-            })?;
+            serde_json::from_slice(&text).map_err(|error| unsound(error.to_string()))?;
         Ok(Self::of(settings, absolute(folder)?))
     }
 
@@ -171,7 +174,8 @@ impl Layout {
         self.roots.iter().any(|root| path.starts_with(root))
     }
 
-    /// Makes the folder and writes the settings.
+    /// Makes the folder and writes the settings, with a checksum. A run does so while it holds the
+    /// [`Catalogue`], so that two do not write over each other.
     pub fn save(&self) -> Result<()> {
         let io = |action, path: &Path| {
             let path = path.to_owned();
@@ -207,7 +211,21 @@ impl Layout {
                 reason,
             }
         })?;
-        durable::replace(&path, text.as_bytes()).map_err(io("write", &path))
+        let text = seal(format!("{text}\n").as_bytes());
+        durable::replace(&path, &text).map_err(io("write", &path))
+    }
+
+    /// What runs that were interrupted left of the settings.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        durable::leftovers(&self.folder.join(SETTINGS))
+    }
+
+    /// Removes that. Whoever holds the catalogue knows that no other run is writing settings. What cannot be removed
+    /// stays.
+    pub fn remove_leftovers(&self, _held: &Catalogue) {
+        for left in self.leftovers() {
+            let _ = std::fs::remove_file(left);
+        }
     }
 
     /// The id of the file at `path`, which is absolute: relative to the base if it lies below, `/`

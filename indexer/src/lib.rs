@@ -2,7 +2,8 @@
 //!
 //! Reading order: `layout` (where an index lives), `walk` (which files there are), `extract` (a
 //! file to text), `prepare` (text to chunks), `catalogue` (what was done already), `pipeline`
-//! (the stages, joined), `embed` and `store` (the last of them), `report` (what was done and how it went).
+//! (the stages, joined), `embed` and `store` (the last of them), `report` (what was done and how it went), `check`
+//! (whether all of it agrees).
 //!
 //! # Where a passage lies
 //!
@@ -14,6 +15,8 @@
 
 mod budget;
 mod catalogue;
+mod check;
+mod database;
 mod durable;
 mod embed;
 mod embeddings;
@@ -36,6 +39,7 @@ mod walk;
 
 pub use budget::COST as MEMORY_PER_BYTE;
 pub use catalogue::{Catalogue, FileState, Outcome};
+pub use check::{Check, Compared, Problem, check, mend};
 pub use error::{IndexerError, Result};
 pub use layout::{FOLDER, Layout, Settings, folder_bytes};
 pub use path_text::PathText;

@@ -73,6 +73,7 @@ pub struct Job<'a> {
 /// Only what makes the run as a whole impossible. Files that cannot be read are in the report.
 pub fn index(job: &Job<'_>) -> Result<Report> {
     let begun = Instant::now();
+    job.layout.remove_leftovers(job.catalogue);
     let budget = Budget::new(job.options.max_memory);
     let writer = match budget.postings() {
         Some(bytes) => job.index.writer_within(bytes as usize)?,

@@ -199,17 +199,18 @@ pub struct FileArgs {
     pub language: Option<String>,
 }
 
-impl Default for FileArgs {
-    fn default() -> Self {
-        FileArgs {
-            hidden: false,
-            no_ignore: false,
-            max_file_size: MAX_FILE_MB,
-            max_memory: std::env::var("KENNING_MAX_MEMORY")
-                .ok()
-                .and_then(|megabytes| megabytes.parse().ok()),
-            language: None,
+impl FileArgs {
+    /// What holds for commands that have no such options: the environment, read as for those that have them.
+    ///
+    /// # Errors
+    /// The environment makes no sense.
+    pub fn from_env() -> Result<Self, clap::Error> {
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            files: FileArgs,
         }
+        Alone::try_parse_from(["kenning"]).map(|alone| alone.files)
     }
 }
 

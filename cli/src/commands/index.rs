@@ -56,8 +56,9 @@ pub fn refresh(
     paths: &[PathBuf],
     options: &Options,
 ) -> Result<Report> {
-    layout.save()?;
     let catalogue = Catalogue::open(&layout.catalogue(), index)?;
+    // Now that no other run can be saving its own.
+    layout.save()?;
     let display = Indexing::new(global.quiet);
     let (_meaning, cancel) = interrupt::indexing();
     let report = kenning_indexer::index(&Job {

@@ -49,7 +49,7 @@ pub fn answer(response: &SearchResponse, json: bool) -> Result {
 fn refreshed(global: &Global, folder: &Path) -> Result<Index> {
     let paths = context::absolute_paths(&[folder.to_owned()])?;
     let layout = Layout::for_paths(&paths, None)?;
-    let options = commands::index::options(&FileArgs::default(), global)?;
+    let options = commands::index::options(&FileArgs::from_env()?, global)?;
     let index = context::open_or_create(global, &layout)?;
     let report = commands::index::refresh(global, &index, &layout, &paths, &options)?;
     if report.embedded > 0 || report.removed > 0 {

@@ -1,7 +1,7 @@
 //! `kenning status`: what is indexed.
 
 use kenning::Index;
-use kenning::index::Summary;
+use kenning::index::{AuditRecord, Summary};
 use kenning_indexer::Layout;
 use serde_json::json;
 
@@ -28,6 +28,7 @@ pub fn run(args: &StatusArgs) -> Result {
             "model": spec,
             "fingerprint": spec.fingerprint(),
             "index": summary,
+            "audits": index.audits(),
             "disk_bytes": layout.disk_bytes(),
         });
         print_json(&object)?;
@@ -46,8 +47,16 @@ pub fn describe(layout: &Layout, index: &Index) -> Result<String> {
         "{} ({}, {} dimensions, {} tokens at once)",
         spec.model, spec.architecture, spec.dimension, spec.max_tokens
     );
+    let audits = index.audits();
+    let checked = audits.whole.as_ref().map_or_else(
+        || "never: `kenning doctor` does".to_owned(),
+        |audit| told(audit, summary.generation),
+    );
+    let graphs = audits.graphs.as_ref();
+    let graphs = graphs.map(|audit| ("graphs", told(audit, summary.generation)));
     let lines = lines(layout, &summary).into_iter();
-    for (name, value) in lines.chain([("model", model)]) {
+    let lines = lines.chain([("model", model), ("checked", checked)]);
+    for (name, value) in lines.chain(graphs) {
         let room = width().saturating_sub(NAMES).max(NAMES);
         for (nth, line) in fitted(&one_line(&value), room).iter().enumerate() {
             let name = if nth == 0 { name } else { "" };
@@ -55,6 +64,28 @@ pub fn describe(layout: &Layout, index: &Index) -> Result<String> {
         }
     }
     Ok(text)
+}
+
+/// When an audit was, and how it ended.
+fn told(audit: &AuditRecord, generation: u64) -> String {
+    let at = i64::try_from(audit.at).ok();
+    let at = at.and_then(|at| jiff::Timestamp::from_second(at).ok());
+    let at = at
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::system());
+    let mut text = at.strftime("%Y-%m-%d %H:%M, ").to_string();
+    text += &match (audit.count, audit.problems.first()) {
+        (0, _) | (_, None) => "no problems".to_owned(),
+        (1, Some(problem)) => problem.clone(),
+        (count, Some(problem)) => format!("{count} problems, the first: {problem}"),
+    };
+    if let Some(recall) = audit.recall {
+        text += &format!(", recall@10 {recall:.3}");
+    }
+    if audit.generation != generation {
+        text += &format!("; at commit {}", audit.generation);
+    }
+    text
 }
 
 fn lines(layout: &Layout, summary: &Summary) -> [(&'static str, String); 9] {

@@ -213,7 +213,7 @@ impl<'a> Session<'a> {
     }
 
     fn refresh(&self) -> Result {
-        let options = index::options(&FileArgs::default(), self.global)?;
+        let options = index::options(&FileArgs::from_env()?, self.global)?;
         let (layout, roots) = (&self.layout, &self.layout.roots);
         let report = index::refresh(self.global, &self.index, layout, roots, &options)?;
         index::summarise(&report, self.global);

@@ -191,6 +191,76 @@ fn doctor_finds_a_damaged_file_and_repair_rebuilds_the_catalogue() {
 }
 
 #[test]
+fn doctor_mends_what_is_derived_and_says_so_and_status_remembers() {
+    let bench = three();
+    let checked = || bench.run(&["status", "--json"]).json()["audits"]["whole"].clone();
+    assert_eq!(checked(), serde_json::Value::Null);
+    assert!(
+        bench
+            .run(&["status"])
+            .out
+            .contains("never: `kenning doctor` does")
+    );
+    let done = bench.run(&["doctor"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for line in [
+        "catalogue: 3 files, 3 documents",
+        "model: the one that",
+        "no problems",
+    ] {
+        assert!(done.out.contains(line), "{done:?}");
+    }
+    let kenning = bench.folder().join(".kenning");
+    let left = [
+        kenning.join("settings.json.new-7-0"),
+        kenning.join("index/0123456789abcdef0123456789abcdef.store"),
+        kenning.join("index/.tmpAbC"),
+    ];
+    for path in &left {
+        std::fs::write(path, "left").unwrap();
+    }
+    let done = bench.run(&["doctor"]);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert_eq!(done.out.matches("problem: ").count(), 3, "{done:?}");
+    assert!(done.talk.contains("doctor --repair"), "{done:?}");
+    assert!(left.iter().all(|path| path.exists()), "it only looks");
+    assert_eq!(checked()["count"], 3);
+    assert!(
+        bench
+            .run(&["status"])
+            .out
+            .contains("3 problems, the first: ")
+    );
+    let done = bench.run(&["doctor", "--repair"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for path in &left {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(
+            done.out.contains(&format!("mended: no more: {name}")),
+            "{done:?}"
+        );
+        assert!(!path.exists());
+    }
+    assert_eq!(checked()["count"], 0);
+    assert!(bench.run(&["status"]).out.contains(", no problems"));
+}
+
+#[test]
+fn doctor_tells_another_model_of_the_same_name() {
+    let bench = three();
+    let done = bench.run(&["doctor", "--dimensions", "16"]);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert!(
+        done.out.contains("problem: the index was built with"),
+        "{done:?}"
+    );
+    assert!(done.talk.contains("--model"), "{done:?}");
+    let done = bench.run(&["doctor", "--model", "nobody/nothing"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.out.contains("model: not compared"), "{done:?}");
+}
+
+#[test]
 fn completions_are_scripts() {
     let bench = Bench::empty();
     for shell in ["bash", "zsh", "fish"] {

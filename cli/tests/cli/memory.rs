@@ -83,3 +83,21 @@ fn a_limit_that_cannot_be_kept_is_an_error_and_a_file_too_large_for_it_is_named(
         "{report}"
     );
 }
+
+/// It was ignored by commands that have no option of that name.
+#[test]
+fn a_limit_in_the_environment_that_makes_no_sense_is_told() {
+    let bench = Bench::with(&[("a.md", "Ants carry leaves.\n")]);
+    let model = model();
+    let model = ["--model", model.to_str().unwrap()];
+    let search = |limit| {
+        let search = ["search", "--in", ".", "ants"];
+        let mut command = bench.command(&[&search[..], &model].concat());
+        command.env("KENNING_MAX_MEMORY", limit);
+        Done::of(command.output().unwrap())
+    };
+    for limit in ["lots", "0", "-1"] {
+        search(limit).assert_error(2, "--max-memory");
+    }
+    search("20").assert_error(3, "too few");
+}

@@ -10,8 +10,8 @@ use super::Input;
 use crate::encoder::fuzzing as kept;
 use crate::index::schema;
 use crate::vector::column::{Column, ColumnWriter};
-use crate::vector::graph::Graph;
 use crate::vector::graph::search::walk;
+use crate::vector::graph::{Graph, audit};
 use crate::vector::quantise::{self, Query, pack, stride, unpack};
 use crate::vector::{kernels, scan};
 
@@ -107,6 +107,10 @@ pub fn graph(data: &[u8]) {
     let (codes, residuals) = writer.finish().expect("written to memory");
     let (codes, residuals) = (OwnedBytes::new(codes), OwnedBytes::new(residuals));
     let column = Column::open(codes, residuals, rows, DIMENSION).expect("a column just written");
+    if rows < 12 {
+        let check = audit::check(&graph, &column, breadth, &|row| row % 3 != 1);
+        assert!(check.lost <= u64::from(rows) && check.recall <= 1.0);
+    }
     let query = Query::new(&unit(7, DIMENSION));
     for every in [1, 3] {
         let found = walk(&graph, &column, &query, breadth, &|row| row % every == 0);

@@ -12,7 +12,9 @@ use tantivy::directory::error::{DeleteError, OpenReadError};
 use tantivy::directory::{Directory, TerminatingWrite};
 
 use crate::Result;
+use crate::search::DEFAULT_EFFORT;
 use crate::vector::column::ColumnError;
+use crate::vector::graph::audit::GraphCheck;
 use crate::vector::graph::build::{self, Built};
 use crate::vector::graph::{Graph, MOST_ROWS, audit, file};
 use crate::vector::plugin::GRAPH;
@@ -20,11 +22,6 @@ use crate::vector::plugin::GRAPH;
 use super::merge_policy::LARGE;
 use super::snapshot::Segment;
 use super::{Index, IndexError, IndexWriter};
-
-/// So many rows of a new graph are searched for by their own vectors.
-const SAMPLE: usize = 1_000;
-/// A graph that finds fewer of them than this share is not kept.
-const SOUND: f32 = 0.99;
 
 /// Which segments get a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,11 +65,10 @@ pub struct BuiltGraph {
     pub twins: u64,
     /// Edges that the audit added.
     pub repaired: usize,
-    /// Rows that were searched for by their own vectors.
-    pub asked: usize,
-    /// How many of these were found.
-    pub found: usize,
-    /// Whether enough were found, and every row leads to every other. If not, the graph was thrown away and the segment is scanned.
+    /// What it is worth.
+    #[serde(flatten)]
+    pub check: GraphCheck,
+    /// Whether that is enough. If not, the graph was thrown away and the segment is scanned.
     pub kept: bool,
     /// Size of the file.
     pub bytes: u64,
@@ -139,23 +135,74 @@ impl SegmentGraph {
     }
 }
 
+impl Segment {
+    /// What messages call it: the first digits of its files' names.
+    pub fn name(&self) -> String {
+        self.reader.segment_id().short_uuid_string()
+    }
+
+    /// What the graph is worth; `None` where there is none that can be searched.
+    pub fn check_graph(&self) -> Option<GraphCheck> {
+        let SegmentGraph::Sound(graph) = &self.graph else {
+            return None;
+        };
+        let living = |row| self.documents.of_row(row).is_some();
+        Some(audit::check(graph, &self.column, DEFAULT_EFFORT, &living))
+    }
+}
+
 fn path(reader: &SegmentReader) -> PathBuf {
     format!("{}.{GRAPH}", reader.segment_id().uuid_string()).into()
 }
 
 impl IndexWriter {
-    /// Gives every large segment of the last commit a graph, unless it has a sound one, and takes damaged
-    /// ones from the others.
+    /// Gives every large segment of the last commit a graph, unless it has one whose checksums are right, and takes
+    /// damaged ones from the others. A segment for which none was good enough is left without.
     ///
     /// A graph takes some minutes for a million rows; readers scan until it is there. Segments that
     /// merges in the background finish meanwhile get one too. `watch` is told every few thousand rows how
-    /// far it is, and may stop the work.
+    /// far it is, and may stop the work. What the new graphs are worth is kept for [`Index::audits`].
     ///
     /// # Errors
     /// [`IndexError`] if the index cannot be read or a file cannot be written.
     pub fn build_graphs(
         &mut self,
         options: &GraphOptions,
+        watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
+    ) -> Result<GraphReport> {
+        let unfit = self.index.audits().unfit;
+        let needs = |segment: &Segment, large| match &segment.graph {
+            SegmentGraph::Missing => large && !unfit.contains(&segment.name()),
+            graph => graph.verify().is_err(),
+        };
+        self.work_on_graphs(options, &needs, watch)
+    }
+
+    /// The same, where every graph that is there is checked for what it is worth, as in an audit, and where none was good
+    /// enough another is tried.
+    ///
+    /// # Errors
+    /// As [`Self::build_graphs`].
+    pub fn mend_graphs(
+        &mut self,
+        options: &GraphOptions,
+        watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
+    ) -> Result<GraphReport> {
+        let needs = |segment: &Segment, large| match &segment.graph {
+            SegmentGraph::Missing => large,
+            graph => {
+                let fault = |check: GraphCheck| check.fault().is_some();
+                graph.verify().is_err() || segment.check_graph().is_some_and(fault)
+            }
+        };
+        self.work_on_graphs(options, &needs, watch)
+    }
+
+    /// `needs` tells of a segment, and of whether it is large, whether something is to be done about its graph.
+    fn work_on_graphs(
+        &mut self,
+        options: &GraphOptions,
+        needs: &dyn Fn(&Segment, bool) -> bool,
         watch: &mut dyn FnMut(GraphProgress) -> ControlFlow<()>,
     ) -> Result<GraphReport> {
         self.refuse_if_stopped()?;
@@ -169,13 +216,11 @@ impl IndexWriter {
             let snapshot = self.index.snapshot()?;
             let mut segments = snapshot.segments().iter();
             let next = segments.find(|segment| {
-                !done.contains(&segment.reader.segment_id())
-                    && needs_work(&segment.graph, large(segment))
+                done.insert(segment.reader.segment_id()) && needs(segment, large(segment))
             });
             let Some(segment) = next else {
                 break;
             };
-            done.insert(segment.reader.segment_id());
             if !large(segment) {
                 remove(self.directory(), &path(&segment.reader))?;
                 self.index.forget_segments();
@@ -191,20 +236,16 @@ impl IndexWriter {
             // An old map of a file that was replaced must not be taken over.
             self.index.forget_segments();
         }
+        if !report.graphs.is_empty() {
+            let snapshot = self.index.snapshot()?;
+            self.index.keep_built(&snapshot, &report.graphs);
+        }
         Ok(report)
     }
 
     /// The writer's own view of the files: what is written through it is removed with its segment.
     fn directory(&self) -> &dyn Directory {
         self.inner.index().directory()
-    }
-}
-
-fn needs_work(graph: &SegmentGraph, large: bool) -> bool {
-    match graph {
-        SegmentGraph::Missing => large,
-        SegmentGraph::Damaged(_) => true,
-        SegmentGraph::Sound(graph) => graph.verify().is_err(),
     }
 }
 
@@ -231,20 +272,19 @@ fn build_graph(
     let graph = graph.map_err(|error| IndexError::Damaged {
         reason: error.to_string(),
     })?;
-    let (asked, found) = audit::self_search(&graph, column, &adjacency.members, SAMPLE);
-    let kept = audit::unconnected(&adjacency).is_empty() && found as f32 >= SOUND * asked as f32;
+    let check = audit::check(&graph, column, DEFAULT_EFFORT, &living);
+    let kept = check.fault().is_none();
     let path = path(&segment.reader);
     remove(directory, &path)?;
     if kept {
         write(directory, &path, graph.as_bytes())?;
     }
     Ok(ControlFlow::Continue(Some(BuiltGraph {
-        segment: segment.reader.segment_id().short_uuid_string(),
+        segment: segment.name(),
         rows: adjacency.members.len() as u64,
         twins: adjacency.twins.values().map(|rows| rows.len() as u64).sum(),
         repaired,
-        asked,
-        found,
+        check,
         kept,
         bytes: size,
         took: begun.elapsed(),

@@ -36,7 +36,7 @@ use schema::Fields;
 use snapshot::View;
 use store::{COMMIT, Store};
 
-pub use audit::{Audit, Problem};
+pub use audit::{Audit, AuditRecord, Audits, CheckedGraph, Problem};
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
 pub use graphs::{BuiltGraph, GraphOptions, GraphProgress, GraphReport};
@@ -44,9 +44,11 @@ pub use holder::{Holder, Note};
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;
 #[doc(hidden)]
-pub use store::Disk;
+pub use store::{Disk, seal, unseal};
 pub use summary::Summary;
 pub use writer::{EmbeddedDocument, IndexWriter};
+
+pub use crate::vector::graph::audit::GraphCheck;
 
 /// An index of documents, on disk or in memory. Cheap to clone; clones are the same index.
 #[derive(Clone)]
@@ -127,7 +129,10 @@ impl Index {
     /// Opens the index on a disk that holds one.
     #[doc(hidden)]
     pub fn open_on(disk: Disk) -> Result<Self> {
-        let store = Store::new(disk);
+        Self::open_store(Store::new(disk))
+    }
+
+    fn open_store(store: Store) -> Result<Self> {
         let opened = read_commit(&store).map_err(IndexError::from)?;
         schema::check_names(&opened)?;
         let mut tantivy = tantivy::Index::open(store.clone()).map_err(IndexError::from)?;

@@ -12,6 +12,7 @@ mod content;
 mod damage;
 mod disk;
 mod faults;
+mod gate;
 mod kill;
 mod power;
 mod space;

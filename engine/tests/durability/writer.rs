@@ -192,6 +192,55 @@ fn what_an_interrupted_writer_left_is_removed_by_the_next() {
     survives(&copy, &|observed| *observed == model);
 }
 
+/// A merge that was writing its commit when its writer was let go wrote it over that of the next writer.
+#[test]
+fn a_merge_that_ends_late_does_not_undo_the_commit_of_the_next_writer() {
+    let disk = Recorder::default();
+    let (index, mut writer, mut model) = ten(&disk);
+    // Eight segments become one, in the background, after the last of these commits.
+    for number in 10..17 {
+        let id = format!("d{number}");
+        writer.add(document(&id, number, 1)).unwrap();
+        model.insert(id, (number, 1));
+        if number < 16 {
+            writer.commit().unwrap();
+        }
+    }
+    disk.gate.shut();
+    let commit = std::thread::spawn(move || {
+        writer.commit().unwrap();
+        writer
+    });
+    // The writer's own commit, and then that of the merge.
+    assert!(disk.gate.has_stopped());
+    disk.gate.open();
+    disk.gate.shut();
+    let writer = commit.join().unwrap();
+    assert!(disk.gate.has_stopped(), "nothing is merged");
+    let next = index.clone();
+    let (tell, told) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        drop(writer);
+        let mut writer = next.writer().unwrap();
+        // So much that nothing is left to be merged, which would write another commit.
+        for number in 10..17 {
+            writer.delete(&format!("d{number}")).unwrap();
+        }
+        writer.commit().unwrap();
+        tell.send(()).unwrap();
+        writer
+    });
+    // It waits until the merge has written its commit. Where it does not, it is done before that.
+    let _ = told.recv_timeout(std::time::Duration::from_secs(1));
+    disk.gate.open();
+    let writer = other.join().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    writer.close().unwrap();
+    model.retain(|_, (number, _)| *number < 10);
+    let reopened = Index::open_on(disk.copy().disk()).unwrap();
+    assert_eq!(observe(&reopened).unwrap(), model);
+}
+
 /// What is durable of the names in a folder, and of the files they stand for.
 #[derive(Default)]
 struct Durable {

@@ -54,6 +54,7 @@ mod ooxml;
 mod papx;
 mod part;
 mod pdf;
+mod pdf_outline;
 mod plain;
 mod ppt;
 mod pptx;

@@ -3,7 +3,6 @@
 
 use kenning::document::{BlockKind, Metadata};
 use pdf_oxide::object::Object;
-use pdf_oxide::outline::OutlineItem;
 use pdf_oxide::{Error, PdfDocument};
 
 use super::blocks::{Blocks, squeeze};
@@ -13,6 +12,7 @@ use super::format::Format;
 use super::limits::Context;
 use super::metadata::{put, put_date};
 use super::part::{Part, Reading, Warning};
+use super::pdf_outline::bookmarks;
 
 const FORMAT: Format = Format::Pdf;
 
@@ -29,14 +29,11 @@ pub(super) fn read(bytes: &[u8], context: &Context) -> Result<Reading, ExtractEr
             limit: context.limits.entries,
         });
     }
-    let mut bookmarks = Vec::new();
-    // Bookmarks that cannot be read only cost headings.
-    let outline = foreign::call(|| document.get_outline().ok().flatten());
-    collect(
-        outline.ok().flatten().unwrap_or_default(),
-        1,
-        &mut bookmarks,
-    );
+    let bookmarks = foreign::call(|| bookmarks(&document)).unwrap_or_default();
+    let bookmarks = bookmarks.into_iter();
+    let bookmarks: Vec<(String, u8)> = bookmarks
+        .map(|(title, level)| (squeeze(&title).to_lowercase(), level))
+        .collect();
     let mut blocks = Blocks::new(context);
     let mut warnings = Vec::new();
     for (index, page) in (0..pages).zip(1u32..) {
@@ -117,16 +114,6 @@ fn failure(error: Error) -> ExtractError {
     match error {
         Error::EncryptedPdf => ExtractError::Encrypted { format: FORMAT },
         error => ExtractError::damaged(FORMAT, error),
-    }
-}
-
-/// The bookmarks' titles with their levels.
-fn collect(items: Vec<OutlineItem>, level: u8, bookmarks: &mut Vec<(String, u8)>) {
-    for item in items {
-        bookmarks.push((squeeze(&item.title).to_lowercase(), level));
-        if level < 6 {
-            collect(item.children, level + 1, bookmarks);
-        }
     }
 }
 
@@ -230,7 +217,7 @@ fn information(document: &PdfDocument) -> (String, Metadata) {
 }
 
 /// A text string of PDF: UTF-16 or UTF-8 by its mark, else PDFDocEncoding, which is Latin 1 for letters.
-fn text_string(bytes: &[u8]) -> String {
+pub(super) fn text_string(bytes: &[u8]) -> String {
     let text = match bytes {
         [0xFE, 0xFF, rest @ ..] => encoding_rs::UTF_16BE
             .decode_without_bom_handling(rest)

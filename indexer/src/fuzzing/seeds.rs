@@ -85,7 +85,8 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     found
 }
 
-const PDF: &str = "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R /Outlines 6 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages \
+/// A PDF of one page, with a bookmark.
+pub const PDF: &str = "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R /Outlines 6 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages \
     /Count 1 /Kids [4 0 R] >>\nendobj\n3 0 obj\n<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>\nendobj\n4 0 obj\n\
     << /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R /Resources << /Font << /F1 3 0 R >> >> >>\n\
     endobj\n5 0 obj\n<< /Length 42 >>\nstream\nBT /F1 12 Tf 72 700 Td (Hello there) Tj ET\nendstream\nendobj\n6 0 obj\n\

@@ -134,3 +134,33 @@ fn names_that_are_not_utf8_keep_different_ids() {
     assert_eq!(layout.id(&name(0xFF)), "a%FF");
     assert_ne!(layout.id(&name(0xFE)), layout.id(&name(0xFF)));
 }
+
+#[test]
+fn settings_with_a_flipped_bit_are_refused_and_those_without_a_checksum_read() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = absolute(temp.path()).unwrap();
+    let layout = Layout::for_paths(std::slice::from_ref(&folder), None).unwrap();
+    layout.save().unwrap();
+    let path = layout.folder.join(SETTINGS);
+    let sound = std::fs::read(&path).unwrap();
+    for bit in 0..8 * sound.len() {
+        let mut flipped = sound.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&path, flipped).unwrap();
+        if let Ok(found) = Layout::open(&layout.folder) {
+            assert_eq!(found, layout, "bit {bit}");
+        }
+    }
+    // As somebody edits them, and as earlier versions wrote them.
+    let text = String::from_utf8(sound)
+        .unwrap()
+        .replace("\".\"", "\"notes\"");
+    std::fs::write(&path, &text).unwrap();
+    let error = Layout::open(&layout.folder).unwrap_err();
+    assert!(error.to_string().contains("checksum"), "{error}");
+    assert!(error.hint().unwrap().contains("crc32"));
+    let (body, _) = text.split_once(",\n  \"crc32\"").unwrap();
+    std::fs::write(&path, format!("{body}\n}}")).unwrap();
+    let edited = Layout::open(&layout.folder).unwrap();
+    assert_eq!(edited.roots, [folder.join("notes")]);
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use kenning::encoder::{Encoder, EncoderOptions};
 use kenning::{Index, Mode, SearchRequest};
-use kenning_indexer::{Catalogue, Job, Layout, Options, Progress, Report};
+use kenning_indexer::{Catalogue, Compared, Job, Layout, Options, Progress, Report};
 
 /// A paragraph that fills a chunk of the tiny encoder alone: two do not fit in one.
 pub fn paragraph(seed: u64) -> String {
@@ -152,6 +152,10 @@ impl Folder {
         });
         let report = report.unwrap();
         assert_eq!(index.audit().unwrap().problems, []);
+        drop(catalogue);
+        let beside = kenning_indexer::check(&self.layout, &index).unwrap();
+        assert_eq!(beside.problems, []);
+        assert!(matches!(beside.catalogue, Compared::Yes { .. }));
         report
     }
 

@@ -11,7 +11,7 @@ mod unreadable;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use kenning_indexer::{Catalogue, optimize};
+use kenning_indexer::{Compared, FileState, Outcome, optimize};
 
 use folder::{Folder, copy_folder, text};
 
@@ -172,7 +172,7 @@ fn a_rebuilt_catalogue_does_not_forget_embeddings_when_optimized() {
     let mut folder = Folder::new();
     folder.write("one/a.md", &text(&[1, 2, 3]));
     folder.run();
-    Catalogue::rebuild_in(&folder.layout.catalogue(), &folder.index()).unwrap();
+    kenning_indexer::mend(&folder.layout, &folder.index()).unwrap();
     optimize(&folder.index(), &folder.catalogue(), &mut |_| {
         ControlFlow::Continue(())
     })
@@ -233,4 +233,100 @@ fn a_file_below_two_paths_counts_once() {
     assert_eq!(folder.run_over(&paths).added, 2);
     let again = folder.run_over(&paths);
     assert_eq!((again.unchanged, again.added, again.changed), (2, 0, 0));
+}
+
+#[test]
+fn what_catalogue_and_index_do_not_agree_about_is_found_and_mended() {
+    let mut folder = Folder::new();
+    folder.write("one/a.md", &text(&[1, 2]));
+    folder.write("two/b.md", &text(&[3]));
+    folder.write("two/empty.md", "");
+    folder.run();
+    let found = |folder: &Folder| {
+        let check = kenning_indexer::check(&folder.layout, &folder.index()).unwrap();
+        let problems = check.problems.iter().map(ToString::to_string);
+        (check.catalogue, problems.collect::<Vec<_>>())
+    };
+    let (files, documents) = (3, 2);
+    let sound = (Compared::Yes { files, documents }, vec![]);
+    assert_eq!(found(&folder), sound);
+    let sound_a = folder
+        .catalogue()
+        .get(&folder.id("one/a.md"))
+        .unwrap()
+        .unwrap();
+    let record = |changes: &[(&str, Option<FileState>)]| {
+        let changes = changes.iter().cloned();
+        let changes = changes
+            .map(|(name, state)| (folder.id(name), state))
+            .collect();
+        let generation = folder.index().snapshot().unwrap().generation();
+        folder.catalogue().record(&changes, generation).unwrap();
+    };
+    let (mut other_hash, mut other_tokens, mut no_document) =
+        (sound_a.clone(), sound_a.clone(), sound_a.clone());
+    other_hash.hash = "00".into();
+    if let Outcome::Indexed { tokens, .. } = &mut other_tokens.outcome {
+        *tokens += 1;
+    }
+    no_document.outcome = Outcome::Skipped {
+        reason: "empty".into(),
+    };
+    for (changes, expected) in [
+        (("one/a.md", None), "the catalogue does not know it"),
+        (
+            ("one/new.md", Some(sound_a.clone())),
+            "1 documents are recorded, none is there",
+        ),
+        (
+            ("one/a.md", Some(other_hash)),
+            "its content is recorded with another hash",
+        ),
+        (("one/a.md", Some(other_tokens)), "tokens are recorded"),
+        (
+            ("one/a.md", Some(no_document)),
+            "0 documents are recorded, 1 are there",
+        ),
+    ] {
+        record(&[changes]);
+        let (_, problems) = found(&folder);
+        assert!(
+            problems.len() == 1 && problems[0].contains(expected),
+            "{problems:?}"
+        );
+        kenning_indexer::mend(&folder.layout, &folder.index()).unwrap();
+        assert_eq!(found(&folder).1, Vec::<String>::new());
+    }
+    // A commit that nobody recorded.
+    let mut writer = folder.index().writer().unwrap();
+    writer.delete(&folder.id("two/b.md")).unwrap();
+    writer.commit().unwrap();
+    writer.close().unwrap();
+    let (_, problems) = found(&folder);
+    assert!(problems.len() == 1 && problems[0].contains("the catalogue is of commit"));
+    kenning_indexer::mend(&folder.layout, &folder.index()).unwrap();
+    assert_eq!(found(&folder).1, Vec::<String>::new());
+    // Held by somebody else.
+    let held = folder.catalogue();
+    assert_eq!(found(&folder), (Compared::InUse, vec![]));
+    drop(held);
+    std::fs::remove_dir_all(folder.layout.catalogue()).unwrap();
+    assert_eq!(found(&folder), (Compared::Missing, vec![]));
+    assert!(!folder.layout.catalogue().exists(), "looking makes nothing");
+}
+
+/// They stayed for ever.
+#[test]
+fn settings_that_a_run_was_writing_when_it_ended_are_removed_by_the_next() {
+    let mut folder = Folder::new();
+    folder.write("one/a.md", &text(&[1]));
+    folder.run();
+    let left = folder.layout.folder.join("settings.json.new-123-0");
+    std::fs::write(&left, "{").unwrap();
+    let check = kenning_indexer::check(&folder.layout, &folder.index()).unwrap();
+    let expected = "settings.json.new-123-0 is left over from a run that was interrupted";
+    assert_eq!(check.problems.len(), 1);
+    assert_eq!(check.problems[0].to_string(), expected);
+    folder.run();
+    assert!(!left.exists());
 }

@@ -13,6 +13,7 @@
 
 mod checksum;
 mod disk;
+mod sealed;
 mod sweep;
 mod verified;
 
@@ -20,6 +21,8 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tantivy::Directory;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
@@ -27,6 +30,7 @@ use tantivy::directory::{
     WritePtr,
 };
 
+pub use checksum::{seal, unseal};
 pub use disk::{Disk, make_folder};
 
 use super::holder::{Holder, Note};
@@ -135,7 +139,7 @@ impl Store {
     fn commit(&self, bytes: &[u8]) -> io::Result<()> {
         let commit = || {
             let directory = &self.disk.directory;
-            directory.atomic_write(Path::new(COMMIT), &checksum::seal(bytes))?;
+            directory.atomic_write(Path::new(COMMIT), &seal(bytes))?;
             directory.sync_directory()
         };
         let Some(session) = &self.session else {
@@ -155,6 +159,22 @@ impl Store {
     /// Keeps for other processes which files are whole, if there is anything new to keep.
     pub fn keep_verified(&self) {
         self.verified.keep(&self.disk);
+    }
+
+    /// How often a file was read to be compared with its checksum.
+    #[cfg(test)]
+    pub fn compared(&self) -> usize {
+        self.verified.compared()
+    }
+
+    /// What a file of Kenning's own holds, if it is there and whole.
+    pub fn read_sealed<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        sealed::read(&self.disk, name)
+    }
+
+    /// Puts such a file in the place of the one before. Where nothing can be written that one stays.
+    pub fn write_sealed(&self, name: &str, value: &impl Serialize) {
+        sealed::write(&self.disk, name, value);
     }
 
     /// Compares a file with its checksum, whatever is known of it.
@@ -206,7 +226,7 @@ impl Directory for Store {
         }
         let bytes = self.disk.directory.atomic_read(path)?;
         match path == Path::new(COMMIT) {
-            true => checksum::unseal(bytes).map_err(failed),
+            true => unseal(bytes).map_err(failed),
             false => Ok(bytes),
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tantivy::Directory;
 use tantivy::directory::META_LOCK;
+use tantivy::directory::error::LockError;
 
 use super::{COMMIT, Store};
 
@@ -39,20 +40,39 @@ impl Store {
     /// # Errors
     /// Those of reading the commit and the folder. What cannot be removed stays.
     pub fn sweep(&self, index: &tantivy::Index) -> tantivy::Result<()> {
-        let Some(names) = self.disk.names()? else {
+        if !self.disk.is_shared() {
             return Ok(());
-        };
+        }
         // A reader that is opening the last commit must not find half of it.
         let _lock = self.acquire_lock(&META_LOCK)?;
-        let living: HashSet<PathBuf> = index.load_metas()?.list_segment_files();
-        for name in names {
-            let temporary = name.to_str().is_some_and(|n| n.starts_with(TEMPORARY));
-            if temporary || (is_of_segment(&name) && !living.contains(&name)) {
-                // Where it is in use and cannot be removed for that, a later writer removes it.
-                let _ = self.delete(&name);
-            }
+        for name in self.unnamed(index)? {
+            // Where it is in use and cannot be removed for that, a later writer removes it.
+            let _ = self.delete(&name);
         }
         Ok(())
+    }
+
+    /// The files that the next writer will remove; none while there is a writer, since they may be its own.
+    ///
+    /// # Errors
+    /// Those of reading the commit and the folder.
+    pub fn leftovers(&self, index: &tantivy::Index) -> tantivy::Result<Vec<PathBuf>> {
+        match self.lock() {
+            Err(LockError::LockBusy) => Ok(Vec::new()),
+            // Where no lock can be made, nobody writes.
+            _held => self.unnamed(index),
+        }
+    }
+
+    /// The files that the last commit does not name.
+    fn unnamed(&self, index: &tantivy::Index) -> tantivy::Result<Vec<PathBuf>> {
+        let names = self.disk.names()?.unwrap_or_default();
+        let living: HashSet<PathBuf> = index.load_metas()?.list_segment_files();
+        let is_unnamed = |name: &PathBuf| {
+            let temporary = name.to_str().is_some_and(|n| n.starts_with(TEMPORARY));
+            temporary || (is_of_segment(name) && !living.contains(name))
+        };
+        Ok(names.into_iter().filter(is_unnamed).collect())
     }
 }
 

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use tantivy::directory::FileSlice;
 use tantivy::directory::error::OpenReadError;
 
-use super::checksum::{self, seal, unseal};
+use super::checksum;
 use super::disk::Disk;
+use super::sealed;
 use crate::encoder::Stamp;
 
 /// The file of what is kept.
@@ -43,6 +44,9 @@ struct State {
     damaged: HashMap<PathBuf, (Stamp, String)>,
     /// Whether there is something to keep that is not kept.
     fresh: bool,
+    /// How often a file was read to be compared.
+    #[cfg(test)]
+    compared: usize,
 }
 
 #[derive(Debug)]
@@ -113,12 +117,21 @@ impl Verified {
         }
     }
 
+    #[cfg(test)]
+    pub fn compared(&self) -> usize {
+        self.state().compared
+    }
+
     fn verify(&self, disk: &Disk, path: &Path) -> Result<FileSlice, OpenReadError> {
         let before = disk.stamp(path);
         let settled = before.as_ref().is_some_and(Stamp::is_settled);
         let mut file = disk.directory.open_read(path)?;
         let bytes = file.read_bytes().map_err(|error| wrap(error, path))?;
         let checked = checksum::check(&bytes);
+        #[cfg(test)]
+        {
+            self.state().compared += 1;
+        }
         if bytes.len() > LARGE {
             drop((bytes, file));
             file = disk.directory.open_read(path)?;
@@ -152,10 +165,7 @@ impl Verified {
             files: files.collect(),
         };
         drop(state);
-        if let Ok(mut json) = serde_json::to_vec_pretty(&kept) {
-            json.push(b'\n');
-            let _ = disk.directory.atomic_write(Path::new(FILE), &seal(&json));
-        }
+        sealed::write(disk, FILE, &kept);
     }
 }
 
@@ -189,14 +199,9 @@ impl State {
     }
 }
 
-/// What was kept, if it is whole. Unlike a commit it must have a checksum.
+/// What was kept, if it is whole.
 fn read(disk: &Disk) -> Option<BTreeMap<String, Stamp>> {
-    let sealed = disk.directory.atomic_read(Path::new(FILE)).ok()?;
-    let json = unseal(sealed.clone()).ok()?;
-    if json == sealed {
-        return None;
-    }
-    let kept: Kept = serde_json::from_slice(&json).ok()?;
+    let kept: Kept = sealed::read(disk, FILE)?;
     (kept.version == VERSION).then_some(kept.files)
 }
 

@@ -111,6 +111,57 @@ fn every_row_finds_itself() {
 }
 
 #[test]
+fn a_check_tells_sound_graphs_from_others() {
+    let column = column(&clustered(4_000, 40, 64, 1));
+    let (adjacency, graph) = built(&column);
+    let living = |row: u32| row % 7 != 2;
+    let sound = audit::check(&graph, &column, 100, &living);
+    assert_eq!((sound.lost, sound.found), (0, sound.asked));
+    assert!(sound.queries >= 90 && sound.recall >= 0.97, "{sound:?}");
+    assert_eq!(sound.fault(), None);
+    let narrow = audit::check(&graph, &column, 1, &living);
+    assert_eq!((narrow.lost, narrow.found), (0, narrow.asked));
+    assert!(narrow.fault().unwrap().contains("recall@10"), "{narrow:?}");
+    // Half of what leads to each row is gone, and nothing leads to some.
+    let mut thin = adjacency.clone();
+    for list in &mut thin.base {
+        list.truncate(4);
+    }
+    audit::repair(&mut thin, &column);
+    let thin = open(file::bytes(&thin), column.rows());
+    let thin = audit::check(&thin, &column, 100, &living);
+    assert_eq!(thin.lost, 0);
+    assert!(thin.fault().is_some(), "{thin:?}");
+    let mut torn = adjacency;
+    let lost: Vec<u32> = (0..40)
+        .map(|n| 100 * n + 1)
+        .filter(|&row| row != torn.entry)
+        .collect();
+    for list in &mut torn.base {
+        list.retain(|other| !lost.contains(other));
+    }
+    let torn = open(file::bytes(&torn), column.rows());
+    let torn = audit::check(&torn, &column, 100, &living);
+    let living = lost.iter().filter(|&&row| living(row)).count() as u64;
+    assert_eq!(torn.lost, living);
+    assert_eq!(
+        torn.fault(),
+        Some(format!("{living} rows are out of reach"))
+    );
+}
+
+/// Copies are as near as each other: whichever are found are as good.
+#[test]
+fn copies_do_not_count_as_missed() {
+    let vectors: Vec<_> = (0..600).map(|i| unit(i % 20, 64)).collect();
+    let column = column(&vectors);
+    let (_, graph) = built(&column);
+    let check = audit::check(&graph, &column, 1, &|_| true);
+    assert_eq!((check.lost, check.recall), (0, 1.0));
+    assert_eq!(check.found, check.asked);
+}
+
+#[test]
 fn copies_enter_once_and_are_all_found() {
     let vectors: Vec<_> = (0..3_000).map(|i| unit(i % 10, 64)).collect();
     let column = column(&vectors);

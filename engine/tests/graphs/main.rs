@@ -1,13 +1,15 @@
 //! Graphs of large segments, as a user of the library meets them.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod unsound;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use kenning::encoder::EncoderSpec;
-use kenning::index::{EmbeddedDocument, GraphOptions, GraphProgress, Problem};
+use kenning::index::{EmbeddedDocument, GraphOptions, GraphProgress};
 use kenning::search::{SearchResponse, Vectors};
 use kenning::{Filter, Index, IndexWriter, Mode, SearchRequest, Snapshot};
 
@@ -96,7 +98,7 @@ fn with_graph(count: u64) -> (tempfile::TempDir, Index) {
     let report = writer.build_graphs(&options(200), &mut on).unwrap();
     assert_eq!(report.graphs.len(), 1);
     let built = &report.graphs[0];
-    assert!(built.kept && built.rows == count && built.found == built.asked);
+    assert!(built.kept && built.rows == count && built.check.found == built.check.asked);
     writer.close().unwrap();
     (folder, index)
 }
@@ -309,84 +311,4 @@ fn a_graph_is_collected_with_its_segment() {
             .vectors,
         "graph"
     );
-}
-
-#[test]
-fn a_damaged_graph_is_reported_not_used_and_built_anew() {
-    let (folder, index) = with_graph(300);
-    let expected = ids(&ask(&index.snapshot().unwrap(), 2, Vectors::Exact, 10));
-    drop(index);
-    let path = graph_files(folder.path()).remove(0);
-    let sound = std::fs::read(&path).unwrap();
-    let mut flipped = sound.clone();
-    flipped[13] ^= 1;
-    let cuts = [0, 3, 4, 5, 7, 8, 30, 100, sound.len() / 2, sound.len() - 1];
-    let mut broken: Vec<Vec<u8>> = cuts.iter().map(|&cut| sound[..cut].to_vec()).collect();
-    broken.push(flipped);
-    for bytes in broken {
-        std::fs::write(&path, &bytes).unwrap();
-        let index = Index::open(folder.path()).unwrap();
-        let snapshot = index.snapshot().unwrap();
-        let summary = snapshot.summary().unwrap();
-        assert_eq!(summary.graphs, 0);
-        assert!(matches!(summary.problems[..], [Problem::Graph { .. }]));
-        let response = ask(&snapshot, 2, Vectors::Graph, 10);
-        assert_eq!(response.plan.vectors, "exact");
-        assert_eq!(ids(&response), expected);
-        let problems = index.audit().unwrap().problems;
-        assert!(problems.iter().any(|p| matches!(p, Problem::Graph { .. })));
-
-        let mut writer = index.writer().unwrap();
-        let report = writer.build_graphs(&options(200), &mut on).unwrap();
-        assert_eq!(report.graphs.len(), 1);
-        let snapshot = index.snapshot().unwrap();
-        assert_eq!(snapshot.summary().unwrap().problems, []);
-        assert_eq!(ask(&snapshot, 2, Vectors::Graph, 10).plan.vectors, "graph");
-        assert!(index.audit().unwrap().problems.is_empty());
-    }
-}
-
-#[test]
-fn a_damaged_graph_of_a_segment_that_needs_none_is_taken_away() {
-    let (folder, index) = with_graph(300);
-    drop(index);
-    let path = graph_files(folder.path()).remove(0);
-    std::fs::write(&path, b"no graph at all").unwrap();
-    let index = Index::open(folder.path()).unwrap();
-    assert_eq!(index.audit().unwrap().problems.len(), 1);
-    let mut writer = index.writer().unwrap();
-    let report = writer.build_graphs(&options(301), &mut on).unwrap();
-    assert!(report.graphs.is_empty());
-    assert_eq!(graph_files(folder.path()), Vec::<PathBuf>::new());
-    assert_eq!(index.audit().unwrap().problems, []);
-}
-
-#[test]
-fn a_graph_with_a_damaged_body_is_found_by_the_audit_and_built_anew() {
-    let (folder, index) = with_graph(300);
-    drop(index);
-    let path = graph_files(folder.path()).remove(0);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x40;
-    std::fs::write(&path, &bytes).unwrap();
-    let index = Index::open(folder.path()).unwrap();
-    let problems = index.audit().unwrap().problems;
-    assert!(problems.iter().any(|p| matches!(p, Problem::Graph { .. })));
-    assert_eq!(
-        ask(&index.snapshot().unwrap(), 2, Vectors::Graph, 10)
-            .hits
-            .len(),
-        10
-    );
-    let mut writer = index.writer().unwrap();
-    assert_eq!(
-        writer
-            .build_graphs(&options(200), &mut on)
-            .unwrap()
-            .graphs
-            .len(),
-        1
-    );
-    assert!(index.audit().unwrap().problems.is_empty());
 }
