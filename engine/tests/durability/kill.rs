@@ -291,6 +291,7 @@ fn nothing_is_left(folder: &Path, expected: &Model) {
     let known = [
         "meta.json",
         "verified.json",
+        "audits.json",
         ".tantivy-writer.lock",
         ".tantivy-meta.lock",
     ];

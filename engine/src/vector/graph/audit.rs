@@ -157,7 +157,7 @@ pub struct GraphCheck {
 impl GraphCheck {
     /// A graph that finds fewer rows by their own vectors than this share is not sound.
     const LEAST_FOUND: f32 = 0.99;
-    /// The same for [`recall`](Self::recall). Sound graphs of embeddings come to .98 and more at this breadth; what is
+    /// The same for [`recall`](Self::recall). Sound graphs of embeddings come to .98 and more at the usual breadth; what is
     /// below .9 has lost edges, or is of vectors that no graph is good for.
     const LEAST_RECALL: f32 = 0.9;
 
