@@ -104,19 +104,29 @@ pub fn check(layout: &Layout, index: &Index) -> Result<Check> {
     Ok(check)
 }
 
-/// Mends all that [`check`] can find: makes the catalogue anew from what the index stores, and removes what was left
-/// over. Embeddings stay; files that gave no document will be looked at again.
+/// Mends all that [`check`] found: makes the catalogue anew from what the index stores, if anything was wrong with it, which
+/// is returned, and removes what was left over. Embeddings stay; files that gave no document will be looked at again
+/// where the catalogue is made anew.
 ///
 /// # Errors
 /// As [`Catalogue::open`].
-pub fn mend(layout: &Layout, index: &Index) -> Result<()> {
+pub fn mend(layout: &Layout, index: &Index, found: &Check) -> Result<bool> {
     let catalogue = Catalogue::open(&layout.catalogue(), index)?;
-    catalogue.rebuild(&index.snapshot()?)?;
+    let unsound = found.is_catalogue_unsound();
+    if unsound {
+        catalogue.rebuild(&index.snapshot()?)?;
+    }
     layout.remove_leftovers(&catalogue);
-    Ok(())
+    Ok(unsound)
 }
 
 impl Check {
+    fn is_catalogue_unsound(&self) -> bool {
+        let left_over = |problem: &Problem| matches!(problem, Problem::Leftover { .. });
+        let compared = matches!(self.catalogue, Compared::Yes { .. });
+        !compared || !self.problems.iter().all(left_over)
+    }
+
     fn compare(&mut self, catalogue: &Catalogue, snapshot: &Snapshot) -> Result<()> {
         let (found, expected) = (catalogue.generation()?, snapshot.generation());
         if found != Some(expected) {

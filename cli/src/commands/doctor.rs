@@ -126,15 +126,21 @@ impl Findings {
         problems.retain(|problem| !problem.is_derived());
         problems.extend(audit.problems);
         self.audit.graphs = audit.graphs;
-        let is_sound = |beside: &Check| {
-            beside.problems.is_empty() && matches!(beside.catalogue, Compared::Yes { .. })
+        let beside = match self.beside.take() {
+            Some(beside) => beside,
+            None => check(layout, index)?,
         };
-        if !self.beside.as_ref().is_some_and(is_sound) {
-            mend(layout, index)?;
-            self.mended
-                .push("rebuilt the catalogue from the index".to_owned());
-            self.beside = Some(check(layout, index)?);
-        }
+        let sound = beside.problems.is_empty() && matches!(beside.catalogue, Compared::Yes { .. });
+        self.beside = Some(match sound {
+            true => beside,
+            false => {
+                if mend(layout, index, &beside)? {
+                    let rebuilt = "rebuilt the catalogue from the index";
+                    self.mended.push(rebuilt.to_owned());
+                }
+                check(layout, index)?
+            }
+        });
         let after = self.problems();
         let gone = before
             .into_iter()

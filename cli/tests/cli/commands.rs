@@ -241,6 +241,10 @@ fn doctor_mends_what_is_derived_and_says_so_and_status_remembers() {
         );
         assert!(!path.exists());
     }
+    assert!(
+        !done.out.contains("rebuilt"),
+        "nothing else was wrong: {done:?}"
+    );
     assert_eq!(checked()["count"], 0);
     assert!(bench.run(&["status"]).out.contains(", no problems"));
 }

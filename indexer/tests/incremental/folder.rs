@@ -168,6 +168,13 @@ impl Folder {
         report
     }
 
+    /// Mends what a check finds.
+    pub fn mend(&self) {
+        let index = self.index();
+        let found = kenning_indexer::check(&self.layout, &index).unwrap();
+        kenning_indexer::mend(&self.layout, &index, &found).unwrap();
+    }
+
     /// The ids in the index, each once, with their number of chunks.
     pub fn documents(&self) -> BTreeMap<String, u32> {
         let mut found = BTreeMap::new();

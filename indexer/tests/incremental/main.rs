@@ -172,7 +172,7 @@ fn a_rebuilt_catalogue_does_not_forget_embeddings_when_optimized() {
     let mut folder = Folder::new();
     folder.write("one/a.md", &text(&[1, 2, 3]));
     folder.run();
-    kenning_indexer::mend(&folder.layout, &folder.index()).unwrap();
+    folder.mend();
     optimize(&folder.index(), &folder.catalogue(), &mut |_| {
         ControlFlow::Continue(())
     })
@@ -294,7 +294,7 @@ fn what_catalogue_and_index_do_not_agree_about_is_found_and_mended() {
             problems.len() == 1 && problems[0].contains(expected),
             "{problems:?}"
         );
-        kenning_indexer::mend(&folder.layout, &folder.index()).unwrap();
+        folder.mend();
         assert_eq!(found(&folder).1, Vec::<String>::new());
     }
     // A commit that nobody recorded.
@@ -304,7 +304,7 @@ fn what_catalogue_and_index_do_not_agree_about_is_found_and_mended() {
     writer.close().unwrap();
     let (_, problems) = found(&folder);
     assert!(problems.len() == 1 && problems[0].contains("the catalogue is of commit"));
-    kenning_indexer::mend(&folder.layout, &folder.index()).unwrap();
+    folder.mend();
     assert_eq!(found(&folder).1, Vec::<String>::new());
     // Held by somebody else.
     let held = folder.catalogue();
