@@ -156,7 +156,8 @@ fn copies_do_not_count_as_missed() {
     let vectors: Vec<_> = (0..600).map(|i| unit(i % 20, 64)).collect();
     let column = column(&vectors);
     let (_, graph) = built(&column);
-    let check = audit::check(&graph, &column, 1, &|_| true);
+    // As broad as there are different ones: a narrower walk may end elsewhere, as the graph happens to be.
+    let check = audit::check(&graph, &column, 20, &|_| true);
     assert_eq!((check.lost, check.recall), (0, 1.0));
     assert_eq!(check.found, check.asked);
 }
