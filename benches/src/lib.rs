@@ -38,6 +38,18 @@ pub fn default_encoder() -> kenning::Result<Encoder> {
     )
 }
 
+/// The default encoder for a test; where it cannot be had, why the test is skipped.
+///
+/// # Panics
+/// It cannot be had, and `KENNING_REQUIRE_MODEL` is set.
+pub fn encoder_or_reason() -> Result<Encoder, String> {
+    default_encoder().map_err(|error| {
+        let required = std::env::var_os("KENNING_REQUIRE_MODEL").is_some();
+        assert!(!required, "the default encoder cannot be had: {error}");
+        format!("skipped: {error}")
+    })
+}
+
 /// Indexes the files at `paths` as `kenning index` does, to the end.
 ///
 /// # Errors

@@ -8,21 +8,17 @@ use std::sync::Arc;
 use kenning::Index;
 use kenning::encoder::Encoder;
 use kenning::search::Fusion;
-use kenning_benches::{datasets, default_encoder, index_files};
+use kenning_benches::{datasets, encoder_or_reason, index_files};
 use kenning_datasets::{Measure, Questions, Run, evaluate, experiment, trec};
 use kenning_indexer::{Catalogue, Layout};
 
 /// The default model; `None`, with the reason printed, where it cannot be had. With
 /// `KENNING_REQUIRE_MODEL=1` that is a failure.
 fn model() -> Option<Arc<Encoder>> {
-    match default_encoder() {
-        Ok(encoder) => Some(Arc::new(encoder)),
-        Err(error) if std::env::var_os("KENNING_REQUIRE_MODEL").is_none() => {
-            println!("skipped: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
+    encoder_or_reason()
+        .inspect_err(|reason| println!("{reason}"))
+        .ok()
+        .map(Arc::new)
 }
 
 /// Indexes the library into a temporary folder.

@@ -112,19 +112,24 @@ pub fn check(layout: &Layout, index: &Index) -> Result<Check> {
 /// As [`Catalogue::open`].
 pub fn mend(layout: &Layout, index: &Index, found: &Check) -> Result<bool> {
     let catalogue = Catalogue::open(&layout.catalogue(), index)?;
-    let unsound = found.is_catalogue_unsound();
-    if unsound {
+    let anew = !found.is_catalogue_sound();
+    if anew {
         catalogue.rebuild(&index.snapshot()?)?;
     }
     layout.remove_leftovers(&catalogue);
-    Ok(unsound)
+    Ok(anew)
 }
 
 impl Check {
-    fn is_catalogue_unsound(&self) -> bool {
+    /// Whether the catalogue was compared, and there is nothing to mend.
+    pub fn is_sound(&self) -> bool {
+        self.is_catalogue_sound() && self.problems.is_empty()
+    }
+
+    fn is_catalogue_sound(&self) -> bool {
         let left_over = |problem: &Problem| matches!(problem, Problem::Leftover { .. });
         let compared = matches!(self.catalogue, Compared::Yes { .. });
-        !compared || !self.problems.iter().all(left_over)
+        compared && self.problems.iter().all(left_over)
     }
 
     fn compare(&mut self, catalogue: &Catalogue, snapshot: &Snapshot) -> Result<()> {

@@ -4,7 +4,10 @@
 //! `KENNING_KILLS=500 cargo test --workspace --test kill -- --nocapture` kills a fifth as often: an encoder of random
 //! weights embeds. `engine/tests/durability/kill.rs` kills writers whose vectors are made up.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, dead_code)]
+
+#[path = "incremental/folder.rs"]
+mod folder;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -15,7 +18,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use kenning::encoder::{Encoder, EncoderOptions};
+use folder::encoder;
+use kenning::encoder::Encoder;
 use kenning::index::Problem;
 use kenning::{Index, Mode, SearchRequest};
 use kenning_indexer::{Catalogue, Job, Layout, Options};
@@ -72,18 +76,6 @@ fn text(file: u64, version: u64) -> String {
 fn layout(base: &Path) -> Layout {
     let root = base.join("folder");
     Layout::for_paths(&[root], Some(&base.join("index"))).unwrap()
-}
-
-fn encoder() -> Arc<Encoder> {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../engine/tests/fixtures/encoders/bert"
-    );
-    let options = EncoderOptions {
-        threads: Some(1),
-        ..EncoderOptions::default()
-    };
-    Arc::new(Encoder::open(Path::new(folder), &options).unwrap())
 }
 
 fn say(line: &str) {

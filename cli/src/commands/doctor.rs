@@ -126,21 +126,13 @@ impl Findings {
         problems.retain(|problem| !problem.is_derived());
         problems.extend(audit.problems);
         self.audit.graphs = audit.graphs;
-        let beside = match self.beside.take() {
-            Some(beside) => beside,
-            None => check(layout, index)?,
-        };
-        let sound = beside.problems.is_empty() && matches!(beside.catalogue, Compared::Yes { .. });
-        self.beside = Some(match sound {
-            true => beside,
-            false => {
-                if mend(layout, index, &beside)? {
-                    let rebuilt = "rebuilt the catalogue from the index";
-                    self.mended.push(rebuilt.to_owned());
-                }
-                check(layout, index)?
+        if let Some(beside) = self.beside.take_if(|beside| !beside.is_sound()) {
+            if mend(layout, index, &beside)? {
+                let rebuilt = "rebuilt the catalogue from the index";
+                self.mended.push(rebuilt.to_owned());
             }
-        });
+            self.beside = Some(check(layout, index)?);
+        }
         let after = self.problems();
         let gone = before
             .into_iter()

@@ -79,8 +79,8 @@ impl fmt::Display for Holder {
         if let Some(host) = &self.host {
             write!(f, " on {host}")?;
         }
-        let (day, second) = (self.since / 86_400, self.since % 86_400);
-        let (year, month, day) = date(day);
+        let (day, second) = ((self.since / 86_400) as i64, self.since % 86_400);
+        let (year, month, day) = civil_from_days(day);
         let (hour, minute) = (second / 3_600, second / 60 % 60);
         write!(
             f,
@@ -90,16 +90,24 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Year, month and day of a day counted from 1970-01-01, after Howard Hinnant's `civil_from_days`.
-fn date(days: u64) -> (u64, u64, u64) {
+/// Year, month and day of the Gregorian calendar of a day counted from 1970-01-01; the method is Howard Hinnant's
+/// ("chrono-Compatible Low-Level Date Algorithms").
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (400 * era + year + u64::from(month <= 2), month, day)
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
 }
 
 /// Whether a name is one that a machine may have: it is shown as it is.

@@ -40,6 +40,8 @@ pub use audit::{Audit, AuditRecord, Audits, CheckedGraph, Problem};
 pub use embed::{chunk, chunk_options, embed, encode_chunks};
 pub use error::IndexError;
 pub use graphs::{BuiltGraph, GraphOptions, GraphProgress, GraphReport};
+#[doc(hidden)]
+pub use holder::civil_from_days;
 pub use holder::{Holder, Note};
 pub use schema::{FORMAT, IndexSpec, StoredChunk, StoredDocument};
 pub use snapshot::Snapshot;

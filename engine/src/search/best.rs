@@ -30,7 +30,7 @@ impl Best {
     pub fn new(depth: usize, bound: f32) -> Best {
         Best {
             depth,
-            full: 2 * FEW.max(depth.min(usize::MAX / 4)),
+            full: depth.max(FEW).saturating_mul(2),
             slack: 2.0 * bound,
             floor: ABSENT,
             found: Vec::new(),

@@ -6,6 +6,7 @@
 
 use crate::Result;
 use crate::index::snapshot::DocumentAddress;
+use crate::vector::scan;
 
 use super::fusion::{self, Legs};
 use super::rank::Ranking;
@@ -41,7 +42,7 @@ impl Ranking<'_> {
         self.settle_the_first(leg, &mut candidates);
         let scores = self.scores(&candidates);
         let settled = candidates.iter().zip(&scores).filter(|(c, _)| c.exact);
-        let least = nth(settled.map(|(_, score)| *score).collect(), count);
+        let least = scan::nth(settled.map(|(_, score)| *score).collect(), count);
         for (candidate, _) in candidates
             .iter_mut()
             .zip(scores)
@@ -63,10 +64,8 @@ impl Ranking<'_> {
         let mut found = leg.nominated(self.snapshot, depth);
         let sure = match found.len() > depth {
             true => {
-                let segments = self.snapshot.segments().iter();
-                let bounds = segments.map(|segment| leg.error_bound(segment));
-                let last = nth(found.iter().map(|scored| scored.score).collect(), depth);
-                last + bounds.fold(0.0, f32::max)
+                let scores = found.iter().map(|scored| scored.score).collect();
+                scan::nth(scores, depth) + leg.greatest_error(self.snapshot)
             }
             false => f32::NEG_INFINITY,
         };
@@ -97,11 +96,11 @@ impl Ranking<'_> {
     /// Makes exact what can be among the first of either leg.
     fn settle_the_first(&self, leg: &SemanticScores, candidates: &mut [Candidate]) {
         let lowest = |c: &Candidate| c.legs.semantic.map(|highest| highest - c.error);
-        let cosine = nth(
+        let cosine = scan::nth(
             candidates.iter().filter_map(lowest).collect(),
             fusion::DEPTH,
         );
-        let keyword = nth(
+        let keyword = scan::nth(
             candidates.iter().map(|c| c.legs.keyword).collect(),
             fusion::DEPTH,
         );
@@ -125,22 +124,7 @@ impl Ranking<'_> {
     /// What each scores, or at most scores.
     fn scores(&self, candidates: &[Candidate]) -> Vec<f32> {
         let legs: Vec<Legs> = candidates.iter().map(|candidate| candidate.legs).collect();
-        let shares = self.shares(&legs).into_iter();
-        shares
-            .map(|shares| shares.iter().map(|(value, weight)| value * weight).sum())
-            .collect()
-    }
-}
-
-/// The `place`-th of the scores, the highest first; less than all if there are not so many.
-fn nth(mut scores: Vec<f32>, place: usize) -> f32 {
-    match place.checked_sub(1) {
-        Some(place) if place < scores.len() => {
-            *scores
-                .select_nth_unstable_by(place, |a, b| b.total_cmp(a))
-                .1
-        }
-        _ => f32::NEG_INFINITY,
+        self.shares(&legs).iter().map(fusion::total).collect()
     }
 }
 
@@ -209,8 +193,8 @@ mod tests {
             false => ranking.contenders(DEPTH, count).unwrap().unwrap(),
         };
         let (addresses, legs): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
-        let scores = ranking.shares(&legs).into_iter();
-        let scores = scores.map(|shares| shares.iter().map(|(value, weight)| value * weight).sum());
+        let scores = ranking.shares(&legs);
+        let scores = scores.iter().map(fusion::total);
         let mut found: Vec<(DocumentAddress, f32)> = addresses.into_iter().zip(scores).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(count);

@@ -67,6 +67,11 @@ pub struct Legs {
 /// A leg's contribution: normalised score and weight.
 pub type Share = (f32, f32);
 
+/// What a document scores by the contributions of its legs.
+pub fn total(shares: &[Share; 2]) -> f32 {
+    shares.iter().map(|(value, weight)| value * weight).sum()
+}
+
 impl Fusion {
     /// Whether a document's own scores and those of the first of each leg decide what it contributes, the more the higher
     /// they are: not so where ranks are counted.

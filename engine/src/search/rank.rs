@@ -8,7 +8,7 @@ use crate::keyword::bm25::KeywordScores;
 
 use super::best::Scored;
 use super::eligible::Eligible;
-use super::fusion::{Fusion, Legs, Share};
+use super::fusion::{self, Fusion, Legs, Share};
 use super::semantic::{BROADER, SemanticScores};
 
 /// Where two legs are fused, each nominates so many documents, of which the first so many are shown: by a graph, as many
@@ -83,7 +83,7 @@ impl Ranking<'_> {
                 address,
                 legs,
                 shares,
-                score: shares.iter().map(|(value, weight)| value * weight).sum(),
+                score: fusion::total(&shares),
             })
             .collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -140,12 +140,9 @@ impl SemanticScores {
 
     /// The score of the last of the `reach` best; `None` if there are not so many documents.
     fn border(&self, snapshot: &Snapshot, reach: usize) -> Option<f32> {
-        let mut found = self.best(snapshot, reach, self.borders.len());
-        if found.len() < reach {
-            return None;
-        }
-        let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score);
-        Some(found.select_nth_unstable_by(reach - 1, by_score).1.score)
+        let found = self.best(snapshot, reach, self.borders.len());
+        let enough = found.len() >= reach;
+        enough.then(|| scan::nth(found.iter().map(|scored| scored.score).collect(), reach))
     }
 
     /// The same as [`Self::best`] by the first walks, with rough scores.
@@ -164,9 +161,7 @@ impl SemanticScores {
     }
 
     fn roughly_nearest(&self, snapshot: &Snapshot, depth: usize, walk: usize) -> Vec<Scored> {
-        let segments = snapshot.segments().iter();
-        let bounds = segments.map(|segment| self.error_bound(segment));
-        let mut best = Best::new(depth, bounds.fold(0.0, f32::max));
+        let mut best = Best::new(depth, self.greatest_error(snapshot));
         for (place, segment) in (0u32..).zip(snapshot.segments().iter()) {
             match &self.segments[place as usize] {
                 Compared::Scanned(rough) => best.add_scanned(place, segment, rough),
@@ -178,6 +173,13 @@ impl SemanticScores {
             }
         }
         best.found()
+    }
+
+    /// The greatest [`Self::error_bound`] of all segments.
+    pub fn greatest_error(&self, snapshot: &Snapshot) -> f32 {
+        let segments = snapshot.segments().iter();
+        let bounds = segments.map(|segment| self.error_bound(segment));
+        bounds.fold(0.0, f32::max)
     }
 
     /// How far [`Self::rough`] may be from [`Self::document`].
@@ -201,7 +203,7 @@ impl SemanticScores {
         }
         let rough = self.rough_rows(segment, address);
         let best = rough.iter().copied().fold(ABSENT, f32::max);
-        let floor = best - 2.0 * segment.column.error_bound(&self.query);
+        let floor = best - 2.0 * self.error_bound(segment);
         rows.zip(rough.iter())
             .filter(|(_, rough)| **rough != ABSENT && **rough >= floor)
             .map(|(row, _)| exact(row))

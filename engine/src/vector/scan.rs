@@ -15,6 +15,18 @@ const BLOCK: usize = 64;
 /// The score of a row that must not be found: it has no vector, or it is not allowed.
 pub const ABSENT: f32 = f32::NEG_INFINITY;
 
+/// The `place`-th of the scores, the highest first; [`ABSENT`] if there are not so many.
+pub fn nth(mut scores: Vec<f32>, place: usize) -> f32 {
+    match place.checked_sub(1) {
+        Some(place) if place < scores.len() => {
+            *scores
+                .select_nth_unstable_by(place, |a, b| b.total_cmp(a))
+                .1
+        }
+        _ => ABSENT,
+    }
+}
+
 /// Scores every row for which `allowed` holds from the high plane alone; the others get [`ABSENT`].
 ///
 /// Each score is within [`Column::error_bound`] of the exact one.

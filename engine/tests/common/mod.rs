@@ -19,6 +19,16 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A direction: a vector of unit length.
+    pub fn direction(&mut self, dimension: usize) -> Vec<f32> {
+        let mut vector: Vec<f32> = (0..dimension)
+            .map(|_| (self.next() >> 40) as f32 / (1u64 << 24) as f32 - 0.5)
+            .collect();
+        let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        vector.iter_mut().for_each(|x| *x /= norm);
+        vector
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize

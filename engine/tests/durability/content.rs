@@ -25,13 +25,7 @@ fn vector(id: &str, version: u64, chunk: usize) -> Vec<f32> {
     let seed = id.bytes().fold(version * 1_000 + chunk as u64, |seed, b| {
         seed.wrapping_mul(31).wrapping_add(u64::from(b))
     });
-    let mut random = Random(seed);
-    let mut vector: Vec<f32> = (0..DIMENSION)
-        .map(|_| (random.next() >> 40) as f32 / (1u64 << 24) as f32 - 0.5)
-        .collect();
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
-    vector
+    Random(seed).direction(DIMENSION)
 }
 
 /// A word that is in this version of a document and nowhere else.

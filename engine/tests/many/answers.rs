@@ -18,15 +18,6 @@ const GRAPHS: GraphOptions = GraphOptions { min_rows: 1 };
 /// Ids and scores of an answer: what it was ranked by, cosine and BM25, bit for bit.
 type Answer = Vec<(String, u32, Option<u32>, Option<u32>)>;
 
-fn vector(random: &mut Random) -> Vec<f32> {
-    let mut vector: Vec<f32> = (0..DIMENSION)
-        .map(|_| (random.next() >> 40) as f32 / (1u64 << 24) as f32 - 0.5)
-        .collect();
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
-    vector
-}
-
 /// Some words, common and rare.
 fn words(random: &mut Random, count: usize) -> String {
     let word = |_| {
@@ -44,8 +35,8 @@ fn document(number: u64, version: u64) -> EmbeddedDocument {
     let mut document = common::document(&format!("d{number:05}"), texts, 6, &[]);
     document.embeddings = (0..chunks)
         .map(|_| match random.below(20) {
-            0 => vector(&mut Random(7)),
-            _ => vector(&mut random),
+            0 => Random(7).direction(DIMENSION),
+            _ => random.direction(DIMENSION),
         })
         .collect();
     document.language = Some(Language::English);
@@ -80,7 +71,7 @@ fn question(seed: u64) -> (String, Vec<f32>) {
         1 => "nothing has these words".to_owned(),
         _ => words(&mut random, 3),
     };
-    (query, vector(&mut random))
+    (query, random.direction(DIMENSION))
 }
 
 fn ask(

@@ -32,7 +32,8 @@ pub fn text(seeds: &[u64]) -> String {
     paragraphs.join("\n\n") + "\n"
 }
 
-fn encoder() -> Arc<Encoder> {
+/// The tiny encoder of random weights.
+pub fn encoder() -> Arc<Encoder> {
     let folder = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../engine/tests/fixtures/encoders/bert"

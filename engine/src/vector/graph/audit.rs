@@ -246,15 +246,7 @@ fn nearest_found(
     let (query, kernels) = (Query::new(vector), kernels::best());
     let exact = |row| column.exact(&query, &kernels, row);
     let rough = scan::approximate(column, &query, living);
-    let mut order = rough.clone();
-    let tenth = match order.len() {
-        0..TEN => scan::ABSENT,
-        _ => {
-            *order
-                .select_nth_unstable_by(TEN - 1, |a, b| b.total_cmp(a))
-                .1
-        }
-    };
+    let tenth = scan::nth(rough.clone(), TEN);
     let floor = tenth - 2.0 * column.error_bound(&query);
     let close = (0u32..).zip(rough);
     let close = close.filter(|&(_, score)| score > scan::ABSENT && score >= floor);
