@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Draws how costs grow with the index, from what `scale --json FILE` wrote: growth.py FILE.json FIGURE.svg"""
+"""Draws how costs grow with the index, from what `scale --json FILE` wrote: growth.py FILE.json FIGURE.svg
+
+A table of the same in Markdown is printed."""
 
 import json
 import math
@@ -37,6 +39,30 @@ def panel(title, unit, chunks, series, down):
     return parts
 
 
+def milliseconds(legs, mode):
+    return next(leg["milliseconds"] for leg in legs if leg["mode"] == mode)
+
+
+def disk(size):
+    return size["built"]["bytes_per_chunk"] * size["built"]["chunks"]
+
+
+def table(report):
+    """Everything that the figure has, and recall, a line a size."""
+    heads = ["chunks", "written, s", "graphs, s", "building, MiB", "disk, MiB", "searching, own MiB", "recall@10"]
+    modes = ["embedding alone", "keyword", "semantic", "hybrid"]
+    heads += [f"{mode}, ms" for mode in modes] + [f"process, {mode}, ms" for mode in modes[1:]]
+    rows = [heads, ["---"] * len(heads)]
+    both = lambda times: f"{times['median']:.1f} / {times['p99']:.1f}"
+    for size in report["sizes"]:
+        built, found = size["built"], size["found"]
+        row = [f"{built['chunks']:,}", f"{built['write_seconds']:.1f}", f"{built['graph_seconds']:.1f}"]
+        row += [f"{built['peak_bytes'] / 2**20:.0f}", f"{disk(size) / 2**20:.0f}", f"{(found['own_bytes'] or 0) / 2**20:.0f}"]
+        row += [f"{found['recall_at_10']:.3f}"] + [both(milliseconds(found["legs"], mode)) for mode in modes]
+        rows.append(row + [both(milliseconds(size["one_shot"], mode)) for mode in modes[1:]])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def growth(report):
     """The figure of a report, as SVG."""
     sizes = report["sizes"]
@@ -44,8 +70,8 @@ def growth(report):
     built = lambda key: [size["built"][key] or 0 for size in sizes]
     found = lambda key: [size["found"][key] or 0 for size in sizes]
 
-    def median(rows, mode):
-        return [next(leg["milliseconds"]["median"] for leg in rows(size) if leg["mode"] == mode) for size in sizes]
+    def median(rows, mode, which="median"):
+        return [milliseconds(rows(size), mode)[which] for size in sizes]
 
     warm, process = lambda size: size["found"]["legs"], lambda size: size["one_shot"]
     mebi = lambda values: [value / 2**20 for value in values]
@@ -53,8 +79,11 @@ def growth(report):
         ("Building", "seconds", {"writing": built("write_seconds"), "graphs": built("graph_seconds")}),
         ("Memory, at most", "MiB", {"building": mebi(built("peak_bytes")), "searching, maps included": mebi(found("peak_bytes")),
                                     "searching, its own": mebi(found("own_bytes"))}),
+        ("Disk", "MiB", {"index": mebi(disk(size) for size in sizes)}),
         ("A question, median", "ms", {"by word": median(warm, "keyword"), "by meaning": median(warm, "semantic"),
-                                      "by both": median(warm, "hybrid"), "by word, a process": median(process, "keyword")}),
+                                      "by both": median(warm, "hybrid"), "by both, p99": median(warm, "hybrid", "p99")}),
+        ("A process of its own, median", "ms", {"by word": median(process, "keyword"), "by meaning": median(process, "semantic"),
+                                                "by both": median(process, "hybrid")}),
     ]
     parts = [part for number, (title, unit, series) in enumerate(panels)
              for part in panel(title, unit, chunks, series, number * HEIGHT)]
@@ -63,4 +92,6 @@ def growth(report):
 
 if __name__ == "__main__":
     source, figure = sys.argv[1:]
-    Path(figure).write_text(growth(json.loads(Path(source).read_text())))
+    measured = json.loads(Path(source).read_text())
+    Path(figure).write_text(growth(measured))
+    print(table(measured))

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Machine;
 use super::half::{HalfTile, Pair};
 use super::matrix::Panels;
+use super::ready::Ready;
 use super::tile::Tile;
 
 /// What is added to the scores of attention: a number for each head and for how far the key stands after the
@@ -73,6 +74,7 @@ struct Rooms {
 struct Head<'a, T> {
     number: usize,
     tile: Tile<T>,
+    ready: &'a Ready,
     /// Rows of queries, so far apart.
     queries: (&'a [T], usize),
     operands: &'a mut Operands<T>,
@@ -81,7 +83,7 @@ struct Head<'a, T> {
 }
 
 /// The most rows that a tile has.
-const MOST_ROWS: usize = 12;
+const MOST_ROWS: usize = 16;
 
 impl Attention<'_> {
     /// softmax(scale·Q·Kᵀ + distances)·V of the text that has these rows, all heads; what is found goes to the same
@@ -96,19 +98,33 @@ impl Attention<'_> {
         let width = self.width;
         let context = &mut context[text.start * width..text.end * width];
         let rows = |row: usize| text.start * row..text.end * row;
+        let ready = Ready::new(match projected {
+            Projected::Full(_) => self.machine.tile.around,
+            Projected::Half(tile, _) => tile.around,
+        });
         for head in 0..self.heads {
             match projected {
-                Projected::Full(qkv) => self.head(head, &qkv[rows(3 * width)], context, scratch),
+                Projected::Full(qkv) => {
+                    let qkv = &qkv[rows(3 * width)];
+                    self.head(&ready, head, qkv, context, scratch);
+                }
                 Projected::Half(tile, qkv) => {
                     let qkv = &qkv[rows(3 * width / 2)];
-                    self.half_head(tile, head, qkv, context, scratch);
+                    self.half_head((tile, &ready), head, qkv, context, scratch);
                 }
             }
         }
     }
 
     /// One head in f32.
-    fn head(&self, number: usize, qkv: &[f32], context: &mut [f32], scratch: &mut Scratch) {
+    fn head(
+        &self,
+        ready: &Ready,
+        number: usize,
+        qkv: &[f32],
+        context: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
         let (width, tile) = (self.width, self.machine.tile);
         let (size, length) = (width / self.heads, context.len() / width);
         let stride = 3 * width;
@@ -122,6 +138,7 @@ impl Attention<'_> {
         let head = Head {
             number,
             tile,
+            ready,
             queries: part(0),
             operands,
             pack: 1,
@@ -137,7 +154,7 @@ impl Attention<'_> {
     /// One head in bfloat16.
     fn half_head(
         &self,
-        tile: HalfTile,
+        (tile, ready): (HalfTile, &Ready),
         number: usize,
         qkv: &[Pair],
         context: &mut [f32],
@@ -158,6 +175,7 @@ impl Attention<'_> {
         let head = Head {
             number,
             tile,
+            ready,
             queries: part(0),
             operands,
             pack: 2,
@@ -176,7 +194,12 @@ impl Attention<'_> {
         context: &mut [f32],
         rooms: &mut Rooms,
     ) {
-        let Head { number, tile, .. } = head;
+        let Head {
+            number,
+            tile,
+            ready,
+            ..
+        } = head;
         let (queries, stride) = head.queries;
         let Operands {
             keys,
@@ -195,7 +218,7 @@ impl Attention<'_> {
         for first in (0..length).step_by(tile.rows) {
             let rows = tile.rows.min(length - first);
             let queries = (&queries[first * stride..], stride);
-            keys.multiply(tile, queries, rows, (scores, padded));
+            keys.multiply(tile, ready, queries, rows, (scores, padded));
             let mut wholes = [0.0; MOST_ROWS];
             let each = scores.chunks_exact_mut(padded);
             let each = each.zip(shares.chunks_exact_mut(packed)).zip(&mut wholes);
@@ -203,7 +226,7 @@ impl Attention<'_> {
                 self.complete(scores, number, first + row, length);
                 *whole = powers(scores, shares);
             }
-            values.multiply(tile, (shares, packed), rows, (found, room));
+            values.multiply(tile, ready, (shares, packed), rows, (found, room));
             let context = &mut context[first * width..];
             self.write(context, number, (found, room), &wholes[..rows]);
         }

@@ -4,14 +4,17 @@
 //! want them that multiply four bytes and add the products to a 32-bit sum (`vpdpbusd`). Codes are unsigned,
 //! weights signed; no sum overflows, for a group is short.
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
 use super::codes::{GROUP, Range};
+use super::ready::{Around, Ready};
 
 /// Adds to `rows` rows of `width` numbers in `out`, `stride` apart, for each row r and column c,
 ///
 /// scale[r] · scales[c] · Σ codes[r] · panel[c] + least[r] · sums[c],
 ///
 /// or to `start[c]`, where there is a start.
-pub type Dot = fn(part: &Part<'_>, out: &mut [f32], stride: usize);
+pub type Dot = fn(ready: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize);
 
 /// One group of steps of a product.
 pub struct Part<'a> {
@@ -34,7 +37,7 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn check(&self, width: usize, out: &[f32], stride: usize) {
+    pub fn check(&self, width: usize, out: &[f32], stride: usize) {
         let steps = self.panel.len() / width;
         let last = self.rows.saturating_sub(1);
         assert!(steps <= GROUP && self.panel.len().is_multiple_of(4 * width));
@@ -53,7 +56,10 @@ pub struct DotTile {
     pub width: usize,
     /// The most rows at once.
     pub rows: usize,
+    /// So many rows take as long as fewer.
+    pub together: usize,
     pub dot: Dot,
+    pub around: Option<Around>,
 }
 
 impl DotTile {
@@ -61,6 +67,9 @@ impl DotTile {
     pub fn best() -> DotTile {
         #[cfg(target_arch = "x86_64")]
         {
+            if amx::is_there() {
+                return amx::BYTES;
+            }
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
                 return x86::AVX512;
             }
@@ -82,10 +91,12 @@ impl DotTile {
 pub const PORTABLE: DotTile = DotTile {
     width: 16,
     rows: 4,
+    together: 1,
     dot: portable,
+    around: None,
 };
 
-fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
+fn portable(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
     part.check(16, out, stride);
     let steps = part.panel.len() / 16;
     for row in 0..part.rows {
@@ -117,42 +128,48 @@ fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{DotTile, Part};
+    use super::{DotTile, Part, Ready};
 
     pub const AVX512: DotTile = DotTile {
         width: 32,
         rows: 12,
+        together: 1,
         dot: avx512,
+        around: None,
     };
 
     pub const AVX_VNNI: DotTile = DotTile {
         width: 16,
         rows: 6,
+        together: 1,
         dot: avx_vnni,
+        around: None,
     };
 
     pub const AVX2: DotTile = DotTile {
         width: 16,
         rows: 4,
+        together: 1,
         dot: avx2,
+        around: None,
     };
 
-    fn avx512(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    fn avx512(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
         part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512 with VNNI; sizes were checked above.
         unsafe { with_rows!(rows512, part, out, stride, 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 
-    fn avx_vnni(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    fn avx_vnni(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
         part.check(16, out, stride);
         // SAFETY: only handed out where the processor has AVX2, FMA and AVX-VNNI; sizes were checked above.
         unsafe { with_rows!(rows_vnni, part, out, stride, 1 2 3 4 5 6) }
     }
 
-    fn avx2(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    fn avx2(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
         part.check(16, out, stride);
         // SAFETY: only handed out where the processor has AVX2 and FMA; sizes were checked above.
         unsafe { with_rows!(rows256, part, out, stride, 1 2 3 4) }
@@ -302,6 +319,9 @@ pub fn all() -> Vec<DotTile> {
     #[cfg(target_arch = "x86_64")]
     {
         let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if amx::is_there() {
+            tiles.push(amx::BYTES);
+        }
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
             tiles.push(x86::AVX512);
         }
@@ -328,7 +348,8 @@ mod tests {
             (state >> 24) as u8
         };
         for tile in all() {
-            for steps in [4, 36, GROUP] {
+            let ready = Ready::new(tile.around);
+            for steps in [4, 36, 64, GROUP] {
                 let weights: Vec<i8> = (0..tile.width * steps).map(|_| random() as i8).collect();
                 let stride = steps + 5;
                 let codes: Vec<u8> = (0..tile.rows * stride).map(|_| random()).collect();
@@ -358,7 +379,7 @@ mod tests {
                         sums: &sums,
                         start: start.map(|_| starts.as_slice()),
                     };
-                    (tile.dot)(&part, &mut out, wide);
+                    (tile.dot)(&ready, &part, &mut out, wide);
                     for (place, found) in out.iter().enumerate() {
                         let (row, column) = (place / wide, place % wide);
                         if column >= tile.width {

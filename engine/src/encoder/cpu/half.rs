@@ -3,7 +3,11 @@
 //! A number is the upper 16 bits of its f32. Two steps of a sum stand beside each other, as the instruction wants
 //! them that multiplies both (`vdpbf16ps`). Only machines that have it compute in this way; the others take f32.
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
 use super::matrix::Panels;
+#[cfg(test)]
+use super::ready::Ready;
 #[cfg(test)]
 use super::tile::Part;
 use super::tile::Tile;
@@ -19,7 +23,10 @@ impl HalfTile {
     pub fn best_for_pairs() -> Option<HalfTile> {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") {
-            return Some(x86::AVX512);
+            return match amx::is_there() {
+                true => Some(amx::HALVES),
+                false => Some(x86::AVX512),
+            };
         }
         None
     }
@@ -30,11 +37,13 @@ impl HalfTile {
 pub const PORTABLE: HalfTile = HalfTile {
     width: 32,
     rows: 12,
+    deep: 1,
     multiply: portable,
+    around: None,
 };
 
 #[cfg(test)]
-fn portable(part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
+fn portable(_: &Ready, part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
     part.check(32, out, stride);
     let whole = |half: u16| f32::from_bits(u32::from(half) << 16);
     for row in 0..part.rows {
@@ -50,20 +59,23 @@ fn portable(part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub mod x86 {
     use std::arch::x86_64::*;
     use std::mem::transmute;
 
+    use super::super::ready::Ready;
     use super::super::tile::Part;
     use super::{HalfTile, Pair};
 
     pub const AVX512: HalfTile = HalfTile {
         width: 32,
         rows: 12,
+        deep: 1,
         multiply: avx512,
+        around: None,
     };
 
-    fn avx512(part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
+    fn avx512(_: &Ready, part: &Part<'_, Pair>, out: &mut [f32], stride: usize) {
         part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512 with bfloat16; sizes were checked above.
         unsafe { with_rows!(rows512, part, out, stride, 1 2 3 4 5 6 7 8 9 10 11 12) }
@@ -107,7 +119,7 @@ mod x86 {
 
 impl Panels<Pair> {
     /// Takes over `steps` rows of `columns` numbers, two in a pair, `stride` pairs apart, in the memory of the matrix
-    /// before: two rows make the pairs of one step.
+    /// before: two rows make the pairs of one step. Steps of zeros make the panels as deep as is quickest.
     pub fn fill_with_pairs(
         &mut self,
         tile: HalfTile,
@@ -115,14 +127,16 @@ impl Panels<Pair> {
         (rows, stride): (&[Pair], usize),
     ) {
         let width = tile.width;
-        self.resize(tile, steps.div_ceil(2), columns);
+        self.resize(tile, steps.div_ceil(2).next_multiple_of(tile.deep), columns);
         for (number, panel) in self.panels(tile).enumerate() {
             let first = number * width;
             let present = first..columns.min(first + width);
             let mut rows = rows.chunks(stride).take(steps).map(<[Pair]>::as_flattened);
             for place in panel.chunks_exact_mut(width) {
                 let (Some(even), odd) = (rows.next(), rows.next()) else {
-                    break;
+                    // What a deeper matrix left there.
+                    place.fill([0; 2]);
+                    continue;
                 };
                 let even = &even[present.clone()];
                 match odd {
@@ -142,6 +156,18 @@ impl Panels<Pair> {
             }
         }
     }
+}
+
+/// Every way that this machine has, for tests.
+#[cfg(test)]
+fn all() -> Vec<HalfTile> {
+    let mut tiles = vec![PORTABLE];
+    #[cfg(target_arch = "x86_64")]
+    if HalfTile::best_for_pairs().is_some() {
+        tiles.push(x86::AVX512);
+    }
+    tiles.extend(HalfTile::best_for_pairs());
+    tiles
 }
 
 #[cfg(test)]
@@ -171,12 +197,19 @@ mod tests {
 
     #[test]
     fn every_tile_multiplies_as_it_is_defined() {
-        for tile in HalfTile::best_for_pairs().into_iter().chain([PORTABLE]) {
-            for (depth, columns) in [(1, 1), (5, 17), (64, 40), (33_usize, 96_usize)] {
-                let a = rows(tile.rows, depth, 5);
+        for tile in all() {
+            let ready = Ready::new(tile.around);
+            let mut panels = Panels::<Pair>::default();
+            for (depth, columns) in [(1, 1), (5, 17), (64, 40), (40, 96), (33_usize, 96_usize)] {
                 let (pairs, width) = (depth.div_ceil(2), columns.next_multiple_of(tile.width));
-                let (keys, values) = (rows(columns, depth, 0), rows(depth, columns, 0));
-                let mut panels = Panels::<Pair>::default();
+                let stride = pairs.next_multiple_of(tile.deep);
+                let (a, keys) = (rows(tile.rows, depth, 5), rows(columns, depth, 0));
+                let values = rows(depth, columns, 0);
+                // What a row has for steps that are none must not matter.
+                let mut apart = vec![[0x3f80; 2]; tile.rows * stride];
+                for (to, from) in apart.chunks_mut(stride).zip(a.chunks(pairs)) {
+                    to[..pairs].copy_from_slice(from);
+                }
                 for transposed in [true, false] {
                     match transposed {
                         true => {
@@ -190,7 +223,7 @@ mod tests {
                     }
                     for count in 1..=tile.rows {
                         let mut out = vec![9.0; count * width];
-                        panels.multiply(tile, (&a, pairs), count, (&mut out, width));
+                        panels.multiply(tile, &ready, (&apart, stride), count, (&mut out, width));
                         for (place, found) in out.iter().enumerate() {
                             let (row, column) = (place / width, place % width);
                             let other = |step: usize| match (column < columns, transposed) {

@@ -1,9 +1,10 @@
 //! Matrices as the tiles want them, and their products.
 
+use super::ready::Ready;
 use super::tile::{Part, Tile};
 
 /// The most numbers that a tile has.
-pub const TILE: usize = 12 * 32;
+pub const TILE: usize = 48 * 32;
 
 /// A matrix cut into panels of columns, the last one filled up with zeros.
 #[derive(Default)]
@@ -50,6 +51,7 @@ impl<T: Copy + Default> Panels<T> {
     pub fn multiply(
         &self,
         tile: Tile<T>,
+        ready: &Ready,
         (a, stride): (&[T], usize),
         rows: usize,
         (out, out_stride): (&mut [f32], usize),
@@ -64,12 +66,12 @@ impl<T: Copy + Default> Panels<T> {
                 panel,
             };
             if first + width <= out_stride {
-                (tile.multiply)(&part, &mut out[first..], out_stride);
+                (tile.multiply)(ready, &part, &mut out[first..], out_stride);
                 continue;
             }
             // The last panel has columns that are none.
             let mut product = [0f32; TILE];
-            (tile.multiply)(&part, &mut product, width);
+            (tile.multiply)(ready, &part, &mut product, width);
             let present = self.columns - first;
             for (row, product) in product.chunks_exact(width).take(rows).enumerate() {
                 let at = row * out_stride + first;
@@ -138,12 +140,13 @@ mod tests {
         for (depth, columns) in [(1, 1), (5, 17), (64, 40), (33, 96)] {
             let weights: Vec<f32> = (0..depth * columns).map(number).collect();
             for tile in all() {
+                let ready = Ready::new(tile.around);
                 let panels = Panels::of_weights(tile, &weights, depth);
                 let stride = depth + 3;
                 for rows in 1..=tile.rows {
                     let a: Vec<f32> = (0..rows * stride).map(|i| number(i + 5)).collect();
                     let mut out = vec![9.0; rows * columns];
-                    panels.multiply(tile, (&a, stride), rows, (&mut out, columns));
+                    panels.multiply(tile, &ready, (&a, stride), rows, (&mut out, columns));
                     for (place, found) in out.iter().enumerate() {
                         let (row, column) = (place / columns, place % columns);
                         let x = &a[row * stride..][..depth];

@@ -11,7 +11,7 @@
 //! group of 128 (`codes`, `dot`). Attention is then computed in bfloat16 where the machine can (`half`). All else
 //! stays in f32.
 //!
-//! Reading order: `tile`, `matrix`, `codes`, `dot`, `numbers`, `weights`, `functions`, `elementwise`, `half`, `attention`,
+//! Reading order: `ready`, `tile`, `matrix`, `codes`, `dot`, `numbers`, `weights`, `functions`, `elementwise`, `half`, `amx`, `attention`,
 //! `crew`, `layer`, `embeddings`, `network`.
 
 /// Calls `$tile` with the number of rows as a constant, without which the sums would not be in registers.
@@ -26,6 +26,8 @@ macro_rules! with_rows {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
 mod codes;
 mod crew;
@@ -38,6 +40,7 @@ mod layer;
 mod matrix;
 mod network;
 mod numbers;
+mod ready;
 mod tile;
 mod weights;
 

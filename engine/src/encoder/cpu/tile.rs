@@ -4,8 +4,10 @@
 //! accumulators of a tile stay in registers for the whole sum: 12 rows by 2 registers of AVX-512, 6 by 2 of
 //! AVX2, which keeps both multipliers busy while a sum waits for itself.
 
+use super::ready::{Around, Ready};
+
 /// Writes the products of rows with a panel into `out`: `width` numbers a row, rows `stride` apart.
-pub type Multiply<T> = fn(part: &Part<'_, T>, out: &mut [f32], stride: usize);
+pub type Multiply<T> = fn(ready: &Ready, part: &Part<'_, T>, out: &mut [f32], stride: usize);
 
 /// Some rows, and the panel that they are multiplied with.
 pub struct Part<'a, T = f32> {
@@ -33,7 +35,10 @@ pub struct Tile<T = f32> {
     pub width: usize,
     /// The most rows at once.
     pub rows: usize,
+    /// Panels are quickest that have a multiple of so many steps.
+    pub deep: usize,
     pub multiply: Multiply<T>,
+    pub around: Option<Around>,
 }
 
 impl Tile {
@@ -56,10 +61,12 @@ impl Tile {
 pub const PORTABLE: Tile = Tile {
     width: 16,
     rows: 4,
+    deep: 1,
     multiply: portable,
+    around: None,
 };
 
-fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
+fn portable(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
     part.check(16, out, stride);
     for row in 0..part.rows {
         let mut sums = [0f32; 16];
@@ -77,27 +84,31 @@ fn portable(part: &Part<'_>, out: &mut [f32], stride: usize) {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Part, Tile};
+    use super::{Part, Ready, Tile};
 
     pub const AVX512: Tile = Tile {
         width: 32,
         rows: 12,
+        deep: 1,
         multiply: avx512,
+        around: None,
     };
 
     pub const AVX2: Tile = Tile {
         width: 16,
         rows: 6,
+        deep: 1,
         multiply: avx2,
+        around: None,
     };
 
-    fn avx512(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    fn avx512(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
         part.check(32, out, stride);
         // SAFETY: only handed out where the processor has AVX-512; sizes were checked above.
         unsafe { with_rows!(rows512, part, out, stride, 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 
-    fn avx2(part: &Part<'_>, out: &mut [f32], stride: usize) {
+    fn avx2(_: &Ready, part: &Part<'_>, out: &mut [f32], stride: usize) {
         part.check(16, out, stride);
         // SAFETY: only handed out where the processor has AVX2 and FMA; sizes were checked above.
         unsafe { with_rows!(rows256, part, out, stride, 1 2 3 4 5 6) }

@@ -7,6 +7,7 @@ use super::codes::{Codes, group};
 use super::dot::{self, DotTile};
 use super::matrix::{Panels, TILE};
 use super::numbers::{Mapped, Numbers};
+use super::ready::Ready;
 use super::tile::{self, Tile};
 use super::{Format, Machine};
 
@@ -198,6 +199,7 @@ impl FullPanels {
         let size = self.depth * width;
         let panels = &self.numbers[panels.start * size..panels.end * size];
         let step = even_step(out.len() / columns, tile.rows);
+        let ready = Ready::new(tile.around);
         let mut products = [0f32; TILE];
         for (number, panel) in panels.chunks_exact(size).enumerate() {
             let first = number * width;
@@ -212,7 +214,7 @@ impl FullPanels {
                     panel,
                 };
                 let products = &mut products[..part.rows * width];
-                (tile.multiply)(&part, products, width);
+                (tile.multiply)(&ready, &part, products, width);
                 let out = out.chunks_exact_mut(columns);
                 for (out, product) in out.zip(products.chunks_exact(width)) {
                     let sums = product.iter().zip(bias);
@@ -287,7 +289,8 @@ impl BytePanels {
         let (width, columns) = (tile.width, bias.len());
         let size = self.depth.next_multiple_of(4) * width;
         let of_groups = codes.groups * width;
-        let step = even_step(out.len() / columns, tile.rows);
+        let step = even_step(out.len() / columns, tile.rows).next_multiple_of(tile.together);
+        let ready = Ready::new(tile.around);
         for (number, at) in panels.enumerate() {
             let panel = Panel {
                 numbers: &self.numbers[at * size..][..size],
@@ -303,12 +306,19 @@ impl BytePanels {
                 let from = block * step;
                 let rows = from..from + out.len() / columns;
                 if present == width {
-                    panel.write(tile, codes, rows, &start, (&mut out[first..], columns));
+                    panel.write(
+                        tile,
+                        &ready,
+                        codes,
+                        rows,
+                        &start,
+                        (&mut out[first..], columns),
+                    );
                     continue;
                 }
                 // The last panel has columns that are none.
                 let mut products = [0f32; TILE];
-                panel.write(tile, codes, rows, &start, (&mut products, width));
+                panel.write(tile, &ready, codes, rows, &start, (&mut products, width));
                 let rows = out.chunks_exact_mut(columns);
                 for (out, product) in rows.zip(products.chunks_exact(width)) {
                     out[first..].copy_from_slice(&product[..present]);
@@ -332,6 +342,7 @@ impl Panel<'_> {
     fn write(
         &self,
         tile: DotTile,
+        ready: &Ready,
         codes: &Codes,
         rows: Range<usize>,
         start: &[f32],
@@ -351,7 +362,7 @@ impl Panel<'_> {
                 sums: &self.sums[group * width..],
                 start: (group == 0).then_some(start),
             };
-            (tile.dot)(&part, out, stride);
+            (tile.dot)(ready, &part, out, stride);
         }
     }
 }
