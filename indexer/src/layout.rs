@@ -161,12 +161,17 @@ impl Layout {
             },
         };
         for path in given {
-            if !layout.covers(&path) {
-                layout.roots.retain(|root| !root.starts_with(&path));
-                layout.roots.push(path);
-            }
+            layout.cover(path);
         }
         Ok(layout)
+    }
+
+    /// Makes `path` a root where it is not below one; roots below it are no longer needed.
+    fn cover(&mut self, path: PathBuf) {
+        if !self.covers(&path) {
+            self.roots.retain(|root| !root.starts_with(&path));
+            self.roots.push(path);
+        }
     }
 
     /// Whether `path` is a root or lies below one.
@@ -176,7 +181,26 @@ impl Layout {
 
     /// Makes the folder and writes the settings, with a checksum. A run does so while it holds the
     /// [`Catalogue`], so that two do not write over each other.
-    pub fn save(&self) -> Result<()> {
+    ///
+    /// Returned is what the settings say now: another run may have saved its own since this layout was made, whose base
+    /// and roots stay.
+    ///
+    /// # Errors
+    /// [`IndexerError::Settings`] if settings that are there cannot be read, [`IndexerError::Io`] if they cannot be
+    /// written.
+    pub fn save(&self) -> Result<Layout> {
+        let mut layout = self.clone();
+        if self.exists() {
+            layout = Self::open(&self.folder)?;
+            for root in &self.roots {
+                layout.cover(root.clone());
+            }
+        }
+        layout.write()?;
+        Ok(layout)
+    }
+
+    fn write(&self) -> Result<()> {
         let io = |action, path: &Path| {
             let path = path.to_owned();
             move |error| IndexerError::io(action, path, error)

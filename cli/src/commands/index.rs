@@ -58,7 +58,7 @@ pub fn refresh(
 ) -> Result<Report> {
     let catalogue = Catalogue::open(&layout.catalogue(), index)?;
     // Now that no other run can be saving its own.
-    layout.save()?;
+    let layout = &layout.save()?;
     let display = Indexing::new(global.quiet);
     let (_meaning, cancel) = interrupt::indexing();
     let report = kenning_indexer::index(&Job {

@@ -55,6 +55,24 @@ fn several_roots_share_an_index() {
 }
 
 #[test]
+fn roots_that_another_run_saved_meanwhile_stay() {
+    let temp = tempfile::tempdir().unwrap();
+    let top = absolute(temp.path()).unwrap();
+    for name in ["one", "two"] {
+        std::fs::create_dir(top.join(name)).unwrap();
+    }
+    let index = top.join("index");
+    let [one, two] =
+        ["one", "two"].map(|name| Layout::for_paths(&[top.join(name)], Some(&index)).unwrap());
+    assert_eq!(one.save().unwrap(), one);
+    let both = two.save().unwrap();
+    assert_eq!(both.roots, [top.join("one"), top.join("two")]);
+    // Ids are relative to one folder for all runs.
+    assert_eq!(both.base, one.base);
+    assert_eq!(Layout::open(&index).unwrap(), both);
+}
+
+#[test]
 fn a_missing_path_is_named() {
     let missing = [PathBuf::from("no/such/folder")];
     let error = Layout::for_paths(&missing, None).unwrap_err();
