@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 use kenning::index::encode_chunks;
 
 use crate::Result;
-use crate::pipeline::Job;
+use crate::pipeline::{Job, Shared};
 use crate::prepare::Prepared;
 
 /// Chunks are embedded once so many tokens are waiting: enough for full batches on many cores, little
@@ -35,6 +35,7 @@ pub struct Embedded {
 /// the run is cancelled.
 pub fn embed_all(
     job: &Job<'_>,
+    shared: &Shared,
     ready: &Receiver<Prepared>,
     embedded: &Sender<Embedded>,
 ) -> Result<()> {
@@ -57,7 +58,10 @@ pub fn embed_all(
             waiting.push(file);
         }
         if full || tokens >= batch_tokens {
-            let batch = embed(job, std::mem::take(&mut waiting))?;
+            let files = std::mem::take(&mut waiting);
+            let Some(batch) = embed(job, shared, files, batch_tokens)? else {
+                return Ok(());
+            };
             tokens = 0;
             if batch.tokens > 0 {
                 let speed = batch.tokens as f64 / batch.took.as_secs_f64().max(1e-6);
@@ -75,8 +79,14 @@ pub fn embed_all(
     }
 }
 
-/// Embeds what is not in the cache, and puts it there.
-fn embed(job: &Job<'_>, mut files: Vec<Prepared>) -> Result<Embedded> {
+/// Embeds what is not in the cache, and puts it there, some `most` tokens at a time; `None` where the run is cancelled
+/// before all is. What was embedded by then is known to the next run.
+fn embed(
+    job: &Job<'_>,
+    shared: &Shared,
+    mut files: Vec<Prepared>,
+    most: usize,
+) -> Result<Option<Embedded>> {
     let cache = job.catalogue.embeddings();
     let dimension = job.index.spec().encoder.dimension;
     for file in files.iter_mut() {
@@ -98,23 +108,41 @@ fn embed(job: &Job<'_>, mut files: Vec<Prepared>) -> Result<Embedded> {
         }
         vectors.push(known.unwrap_or_default());
     }
-    let tokens = missing.iter().map(|chunk| chunk.input.len() as u64).sum();
-    let begun = Instant::now();
-    let fresh = match missing.as_slice() {
-        [] => Vec::new(),
-        missing => encode_chunks(job.index.encoder()?, missing)?,
+    let mut batch = Embedded {
+        fresh: missing.len() as u64,
+        ..Embedded::default()
     };
-    let took = begun.elapsed();
-    let count = missing.len() as u64;
-    for ((place, key), vector) in keys.into_iter().zip(fresh) {
-        cache.put(&key, &vector)?;
-        vectors[place] = vector;
+    let (mut missing, mut keys) = (missing.as_slice(), keys.as_slice());
+    while !missing.is_empty() {
+        if job.cancel.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut tokens = 0;
+        let fits = missing.iter().take_while(|chunk| {
+            let fits = tokens < most;
+            tokens += if fits { chunk.input.len() } else { 0 };
+            fits
+        });
+        let (now, later) = missing.split_at(fits.count());
+        let (now_keys, later_keys) = keys.split_at(now.len());
+        let begun = Instant::now();
+        let fresh = encode_chunks(job.index.encoder()?, now)?;
+        let took = begun.elapsed();
+        for ((place, key), vector) in now_keys.iter().zip(fresh) {
+            cache.put(key, &vector)?;
+            vectors[*place] = vector;
+        }
+        batch.tokens += tokens as u64;
+        batch.took += took;
+        shared.update(job, |progress| {
+            progress.tokens += tokens as u64;
+            progress.embedding += took;
+        });
+        (missing, keys) = (later, later_keys);
     }
-    Ok(Embedded {
+    Ok(Some(Embedded {
         files,
         vectors,
-        fresh: count,
-        tokens,
-        took,
-    })
+        ..batch
+    }))
 }

@@ -102,7 +102,8 @@ pub fn index(job: &Job<'_>) -> Result<Report> {
         drop((files, prepared));
         let (to_store, embedded) = bounded::<Embedded>(AHEAD);
         // It owns its ends of the queues: when it ends early, the stages before and after it end too.
-        let embedder = scope.spawn(move || embed_all(job, &ready, &to_store));
+        let told = &shared;
+        let embedder = scope.spawn(move || embed_all(job, told, &ready, &to_store));
         let stored = run.store_all(&embedded, &shared);
         // Unblocks the other stages if storing failed.
         drop(embedded);

@@ -85,10 +85,6 @@ impl<'a> Run<'a> {
             });
             self.store_file(file, &mut vectors)?;
         }
-        shared.update(self.job, |progress| {
-            progress.tokens += batch.tokens;
-            progress.embedding += batch.took;
-        });
         Ok(())
     }
 

@@ -82,6 +82,25 @@ fn a_change_within_the_tick_of_the_clock_is_seen() {
     folder.holds(&[("one/a.md", &[3])]);
 }
 
+/// One file may take the encoder minutes.
+#[test]
+fn a_run_is_cancelled_within_a_large_file_and_keeps_what_was_embedded() {
+    let mut folder = Folder::new();
+    let seeds: Vec<u64> = (0..600).collect();
+    folder.write("one/large.md", &text(&seeds));
+    let cancelled = folder.run_until(&folder.roots, &|p| p.tokens > 0);
+    assert!(cancelled.interrupted && cancelled.documents == 0);
+    let last = folder.run();
+    assert!(!last.interrupted);
+    let all = last.embedded + last.reused;
+    assert!(
+        last.reused > 0 && last.reused < all / 2,
+        "{} of {all}",
+        last.reused
+    );
+    folder.holds(&[("one/large.md", &seeds)]);
+}
+
 #[test]
 fn a_cancelled_run_goes_on_where_it_was() {
     let mut folder = Folder::new();
