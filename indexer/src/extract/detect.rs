@@ -11,6 +11,10 @@ use super::{archive::Archive, html_names, names, ole};
 /// More bytes than the name of a media type has. Formats are told in the caller's process: nothing large is unpacked.
 const MEDIA_TYPE: u64 = 256;
 
+/// So much of a text tells its format; units of UTF-32 are not cut. Nothing is cut off a shorter one: a character cut
+/// at its end makes a short text look like one in another encoding.
+const SAMPLE: usize = 1 << 16;
+
 /// The format of a file.
 ///
 /// # Errors
@@ -227,8 +231,7 @@ fn is_vague(extension: &str) -> bool {
 }
 
 fn text_format(path: &Path, bytes: &[u8]) -> Result<Format, ExtractError> {
-    let sample = &bytes[..bytes.len().min(1 << 16) & !3];
-    let sample = if sample.is_empty() { bytes } else { sample };
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
     let declared = super::decode::declared_in_html(bytes);
     let text = decode(sample, declared.as_deref())?.text;
     let extension = names::extension(path);
@@ -335,6 +338,23 @@ mod tests {
     fn format(name: &str, bytes: &[u8]) -> Result<Format, ExtractError> {
         let limits = Limits::default();
         detect(Path::new(name), bytes, &Context::new(&limits))
+    }
+
+    #[test]
+    fn a_short_text_is_not_cut_in_a_character() {
+        for text in [
+            "猫が好きです\n",
+            "犬が好きです",
+            "買い物リスト: 牛乳、卵、パン",
+            "電話番号を忘れました\n",
+        ] {
+            assert_eq!(format("a.txt", text.as_bytes()), Ok(Format::Text), "{text}");
+            assert_eq!(
+                format("a.md", text.as_bytes()),
+                Ok(Format::Markdown),
+                "{text}"
+            );
+        }
     }
 
     #[test]
