@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tantivy::Directory;
-use tantivy::directory::{MmapDirectory, RamDirectory};
+use tantivy::directory::{DirectoryLock, MmapDirectory, RamDirectory};
 
 use super::super::IndexError;
 use crate::Result;
@@ -80,6 +80,24 @@ impl Disk {
         Some(self.folder.as_ref()?.join(name))
     }
 
+    /// Takes a lock that others take by writing, where this process may only read. Where its file is not there, nobody
+    /// who writes has taken it yet, and there is nothing to be locked.
+    pub(super) fn lock_to_read(&self, name: &Path) -> io::Result<DirectoryLock> {
+        let Some(path) = self.path(name) else {
+            return Ok(DirectoryLock::from(Box::new(())));
+        };
+        match File::open(path) {
+            Ok(file) => {
+                file.lock()?;
+                Ok(DirectoryLock::from(Box::new(file)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(DirectoryLock::from(Box::new(())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// What a file is, as far as the system tells without reading it.
     pub(super) fn stamp(&self, path: &Path) -> Option<Stamp> {
         Stamp::of(&fs::metadata(self.path(path)?).ok()?)
@@ -117,4 +135,35 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use tantivy::directory::META_LOCK;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_taken_by_reading_waits_for_one_taken_by_writing() {
+        let temp = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::folder(temp.path()).unwrap());
+        let name = META_LOCK.filepath.clone();
+        drop(disk.lock_to_read(&name).unwrap());
+        assert!(!temp.path().join(&name).exists(), "nothing was written");
+        let held = disk.directory.acquire_lock(&META_LOCK).unwrap();
+        let (taken, told) = channel();
+        let other = Arc::clone(&disk);
+        let waiting = std::thread::spawn(move || {
+            let lock = other.lock_to_read(&name);
+            taken.send(lock.is_ok()).unwrap();
+        });
+        assert!(told.recv_timeout(Duration::from_millis(200)).is_err());
+        drop(held);
+        assert!(told.recv().unwrap());
+        waiting.join().unwrap();
+    }
 }

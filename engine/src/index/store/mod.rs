@@ -26,8 +26,8 @@ use serde::de::DeserializeOwned;
 use tantivy::Directory;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
-    DirectoryLock, FileHandle, FileSlice, INDEX_WRITER_LOCK, Lock, WatchCallback, WatchHandle,
-    WritePtr,
+    DirectoryLock, FileHandle, FileSlice, INDEX_WRITER_LOCK, Lock, META_LOCK, WatchCallback,
+    WatchHandle, WritePtr,
 };
 
 pub use checksum::{seal, unseal};
@@ -256,10 +256,26 @@ impl Directory for Store {
         {
             return Ok(DirectoryLock::from(Box::new(held)));
         }
-        self.disk.directory.acquire_lock(lock)
+        let acquired = self.disk.directory.acquire_lock(lock);
+        match acquired {
+            Err(LockError::IoError(error))
+                if lock.filepath == META_LOCK.filepath && is_read_only(&error) =>
+            {
+                self.disk
+                    .lock_to_read(&lock.filepath)
+                    .map_err(LockError::wrap_io_error)
+            }
+            acquired => acquired,
+        }
     }
 
     fn watch(&self, callback: WatchCallback) -> tantivy::Result<WatchHandle> {
         self.disk.directory.watch(callback)
     }
+}
+
+/// Whether a file could not be written because nothing may be written there, by this user or by any.
+fn is_read_only(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
