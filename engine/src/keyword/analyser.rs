@@ -1,8 +1,8 @@
 //! Text to terms: word borders, case, stems; the same for documents and for queries.
 //!
 //! A word is a run of letters, digits and combining marks. Scripts written without spaces (Chinese,
-//! Japanese, Thai and their neighbours) give overlapping pairs of characters instead, the usual way
-//! to find words in them without a dictionary. A word is brought to Unicode form NFKC, lower-cased,
+//! Japanese, Thai and their neighbours), and Korean, whose particles are written on to words, give overlapping pairs of
+//! characters instead, the usual way to find words in them without a dictionary. A word is brought to Unicode form NFKC, lower-cased,
 //! stemmed, and loses its diacritics, so that "Cafés" and "cafe" are one term.
 
 use std::borrow::Cow;
@@ -108,7 +108,7 @@ fn fold(word: &str) -> String {
 enum Class {
     /// Part of a word that is set off by spaces.
     Spaced,
-    /// Of a script written without spaces.
+    /// Of a script written without spaces, or with few.
     Unspaced,
     /// Between words.
     Between,
@@ -123,7 +123,7 @@ fn class(c: char) -> Class {
         };
     }
     match c as u32 {
-        // Thai, Lao, Myanmar, Khmer; kana; CJK ideographs with their extensions.
+        // Thai, Lao, Myanmar, Khmer; kana; CJK ideographs with their extensions; Hangul syllables.
         0x0E00..=0x0EFF
         | 0x1000..=0x109F
         | 0x1780..=0x17FF
@@ -132,6 +132,7 @@ fn class(c: char) -> Class {
         | 0x31F0..=0x31FF
         | 0x3400..=0x4DBF
         | 0x4E00..=0x9FFF
+        | 0xAC00..=0xD7A3
         | 0xF900..=0xFAFF
         | 0xFF66..=0xFF9F
         | 0x20000..=0x3FFFF
@@ -224,6 +225,12 @@ mod tests {
         assert_eq!(terms(Language::Other, "東京都 x"), ["東京", "京都", "x"]);
         assert_eq!(terms(Language::Other, "水"), ["水"]);
         assert_eq!(terms(Language::Other, "Rust入門"), ["rust", "入門"]);
+    }
+
+    #[test]
+    fn korean_words_are_found_without_their_particles() {
+        assert_eq!(terms(Language::Other, "햇빛이 x"), ["햇빛", "빛이", "x"]);
+        assert_eq!(terms(Language::Other, "햇빛"), ["햇빛"]);
     }
 
     #[test]
