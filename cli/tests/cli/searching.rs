@@ -1,6 +1,6 @@
 //! `kenning search`: the contract of its answers and of its exit codes.
 
-use crate::bench::{Bench, model, paths};
+use crate::bench::{Bench, Done, model, paths};
 
 const FILES: [(&str, &str); 3] = [
     (
@@ -242,4 +242,65 @@ fn another_model_is_refused_and_both_are_named() {
     bench
         .run(&["search", "wind", "--model", "no-such-model"])
         .assert_error(3, "no-such-model");
+}
+
+/// Somebody else's index, or one on a medium that cannot be written.
+#[cfg(unix)]
+#[test]
+fn an_index_that_may_only_be_read_is_searched() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    use std::path::Path;
+
+    let bench = Bench::indexed(&[("roof.md", "# Roof\n\nThe roof is slate.\n")]);
+    let folder = bench.folder();
+    let readable = |path: &Path| set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    folder.parent().into_iter().for_each(readable);
+    let index = folder.join(".kenning/index");
+    for entry in std::fs::read_dir(&index).unwrap() {
+        let path = entry.unwrap().path();
+        set_permissions(path, Permissions::from_mode(0o444)).unwrap();
+    }
+    set_permissions(&index, Permissions::from_mode(0o555)).unwrap();
+    for arguments in [&["search", "--mode", "keyword", "roof"][..], &["status"]] {
+        let mut command = bench.command(arguments);
+        // Root may write anything: then it is tried as nobody.
+        let others = 65_534;
+        let started = command.output().unwrap();
+        assert!(started.status.success(), "{:?}", Done::of(started));
+        match command.uid(others).gid(others).output() {
+            Ok(output) => {
+                let done = Done::of(output);
+                assert_eq!(done.code, 0, "{done:?}");
+            }
+            Err(reason) => println!("not tried as another user: {reason}"),
+        }
+    }
+    set_permissions(&index, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_number_compared_with_what_is_none_is_wrong_usage() {
+    let bench = Bench::indexed(&FILES);
+    let wind = ["search", "wind", "--mode", "keyword", "--filter"];
+    for filter in ["size>10kb", "size:big"] {
+        let done = bench.run(&[&wind[..], &[filter]].concat());
+        assert_eq!(done.code, 2, "{filter}: {done:?}");
+        assert!(
+            done.talk.contains("is a number in every document"),
+            "{done:?}"
+        );
+    }
+    assert_eq!(bench.run(&[&wind[..], &["size>10"]].concat()).code, 0);
+}
+
+#[test]
+fn beginnings_of_words_alone_are_looked_up() {
+    let bench = Bench::indexed(&[("roof.md", "The roof is slate."), ("x.md", "A door.")]);
+    let done = bench.run(&["search", "--json", "sla*"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(done.json()["hits"][0]["path"], "roof.md");
+    let done = bench.run(&["search", "--mode", "semantic", "sla*"]);
+    assert_eq!(done.code, 2, "{done:?}");
 }

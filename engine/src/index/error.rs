@@ -88,7 +88,7 @@ impl IndexError {
             }
             IndexError::Exists { .. } => "open it, or choose another folder",
             IndexError::OtherEncoder { .. } => {
-                "choose the index's own model with --model, or build a new index"
+                "leave out --model, --precision and other options of the encoder: the index knows its own; or build a new index"
             }
             IndexError::NoEncoder { .. } => "attach it with Index::with_encoder",
             IndexError::Format { .. } => "index the folder anew: remove its .kenning folder first",

@@ -22,7 +22,8 @@ impl Eligible {
     /// Evaluates filter and constraints over the snapshot.
     ///
     /// # Errors
-    /// [`QueryError::UnknownFact`] for a name that no document has.
+    /// [`QueryError::UnknownFact`] for a name that no document has, [`QueryError::NoNumber`] where numbers are compared
+    /// with what is none.
     pub fn evaluate(
         snapshot: &Snapshot,
         filters: &[&Filter],
@@ -132,16 +133,27 @@ fn check_names(snapshot: &Snapshot, filter: &Filter) -> Result<()> {
             if snapshot.segments().is_empty() {
                 return Ok(());
             }
+            let mut living = Vec::new();
             for segment in snapshot.segments().iter() {
                 let columns = columns(segment, &fact.name)?;
-                if columns.iter().any(|column| is_living(segment, column)) {
-                    return Ok(());
-                }
+                living.extend(columns.into_iter().filter(|c| is_living(segment, c)));
             }
             let name = fact.name.clone();
+            if !living.is_empty() && !fact.is_number() && living.iter().all(is_of_numbers) {
+                let value = fact.value.clone();
+                return Err(QueryError::NoNumber { name, value }.into());
+            }
+            if !living.is_empty() {
+                return Ok(());
+            }
             Err(QueryError::UnknownFact { name }.into())
         }
     }
+}
+
+fn is_of_numbers(column: &DynamicColumn) -> bool {
+    use DynamicColumn::{F64, I64, U64};
+    matches!(column, I64(_) | U64(_) | F64(_))
 }
 
 fn columns(segment: &Segment, name: &str) -> Result<Vec<DynamicColumn>> {

@@ -23,6 +23,14 @@ pub enum QueryError {
         /// The name.
         name: String,
     },
+    /// A filter compares a fact that is a number in every document with something else.
+    #[error("the fact {name:?} is a number in every document, and {value:?} is none")]
+    NoNumber {
+        /// The fact.
+        name: String,
+        /// What it was to be compared with.
+        value: String,
+    },
     /// The vector of a query has the wrong dimension.
     #[error("the query's vector has {found} components, expected {expected}")]
     Dimension {
@@ -64,6 +72,7 @@ impl QueryError {
             QueryError::UnknownFact { .. } => {
                 "path and ext are always known; `kenning status` lists the other facts"
             }
+            QueryError::NoNumber { .. } => "numbers are written plainly, as in `size>10000`",
             QueryError::NoLine { .. } => "lines are counted from 1",
             QueryError::NoDocument { .. } => "`kenning status` tells what is indexed",
             QueryError::Dimension { .. } | QueryError::Length { .. } => {

@@ -54,16 +54,22 @@ impl Index {
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let begun = Instant::now();
         let snapshot = self.snapshot()?;
+        let parsed = query::parse(&request.query);
         let embedding = match request.mode {
             Mode::Keyword => None,
-            _ => {
-                let text = query::parse(&request.query).text;
-                if text.trim().is_empty() {
-                    return Err(QueryError::Empty.into());
-                }
-                let encoded = self.encoder()?.encode(Role::Query, &[&text])?;
+            _ if !parsed.text.trim().is_empty() => {
+                let encoded = self.encoder()?.encode(Role::Query, &[&parsed.text])?;
                 encoded.into_iter().next().map(|encoded| encoded.embedding)
             }
+            // Beginnings of words mean nothing by themselves.
+            Mode::Hybrid if !parsed.prefixes.is_empty() => {
+                let request = SearchRequest {
+                    mode: Mode::Keyword,
+                    ..request.clone()
+                };
+                return snapshot.search(&request, None);
+            }
+            _ => return Err(QueryError::Empty.into()),
         };
         let mut response = snapshot.search(request, embedding.as_deref())?;
         response.took = begun.elapsed();

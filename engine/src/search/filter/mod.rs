@@ -115,6 +115,11 @@ impl Fact {
         }
     }
 
+    /// Whether it is compared with a number.
+    pub(crate) fn is_number(&self) -> bool {
+        self.value.parse::<f64>().is_ok()
+    }
+
     /// Whether a number fact holds. A value that is no number equals none.
     pub(crate) fn holds_for_number(&self, found: f64) -> bool {
         match self.value.parse::<f64>() {
