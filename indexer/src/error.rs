@@ -88,6 +88,12 @@ impl IndexerError {
             },
             IndexerError::NoSuchPath { .. } => "check the spelling; quote names with spaces",
             IndexerError::NotIndexed { .. } => "`kenning status` tells what is indexed",
+            IndexerError::Catalogue {
+                source: sled::Error::Io(source),
+                ..
+            } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "check the permissions: this reads and writes there, which `kenning search` does not"
+            }
             IndexerError::Catalogue { .. } => {
                 "delete that folder: it only saves work, and the next run builds it anew"
             }

@@ -18,6 +18,8 @@ use crate::{context, interrupt};
 const SHOWN: usize = 20;
 /// So many reasons for skipping files are shown.
 const SHOWN_REASONS: usize = 5;
+/// So many names are shown for each of them.
+const SHOWN_NAMES: usize = 3;
 
 pub fn run(global: &Global, args: &IndexArgs) -> Result {
     let paths = context::absolute_paths(&args.paths)?;
@@ -136,19 +138,30 @@ pub fn summarise(report: &Report, global: &Global) {
     }
 }
 
-/// How many files were skipped for which reason, the commonest first.
+/// How many files were skipped for which reason, the commonest first, and some of their names.
 fn skipped(files: &[FileFailure]) {
-    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for file in files {
-        *reasons.entry(&file.reason).or_default() += 1;
+        reasons.entry(&file.reason).or_default().push(&file.path);
     }
     let mut reasons: Vec<_> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    for (reason, count) in reasons.iter().take(SHOWN_REASONS) {
+    reasons.sort_by_key(|(_, paths)| std::cmp::Reverse(paths.len()));
+    for (reason, paths) in reasons.iter().take(SHOWN_REASONS) {
+        let named: Vec<_> = paths
+            .iter()
+            .take(SHOWN_NAMES)
+            .map(|p| one_line(p))
+            .collect();
+        let others = if paths.len() > SHOWN_NAMES {
+            ", …"
+        } else {
+            ""
+        };
         say(&format!(
-            "skipped: {}: {}",
-            counted(*count, "file"),
-            one_line(reason)
+            "skipped: {}: {} ({}{others})",
+            counted(paths.len() as u64, "file"),
+            one_line(reason),
+            named.join(", "),
         ));
     }
     if reasons.len() > SHOWN_REASONS {

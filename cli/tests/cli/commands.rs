@@ -306,6 +306,7 @@ fn a_summary_says_why_files_were_skipped() {
         done.talk.contains("skipped: 2 files: binary data"),
         "{done:?}"
     );
+    assert!(done.talk.contains("(a.bin, b.bin)"), "{done:?}");
     assert!(done.talk.contains("skipped: 1 file: "), "{done:?}");
 }
 
