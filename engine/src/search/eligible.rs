@@ -133,18 +133,19 @@ fn check_names(snapshot: &Snapshot, filter: &Filter) -> Result<()> {
             if snapshot.segments().is_empty() {
                 return Ok(());
             }
-            let mut living = Vec::new();
+            let mut numbers = false;
             for segment in snapshot.segments().iter() {
                 let columns = columns(segment, &fact.name)?;
-                living.extend(columns.into_iter().filter(|c| is_living(segment, c)));
+                for column in columns.iter().filter(|column| is_living(segment, column)) {
+                    if fact.is_number() || !is_of_numbers(column) {
+                        return Ok(());
+                    }
+                    numbers = true;
+                }
             }
-            let name = fact.name.clone();
-            if !living.is_empty() && !fact.is_number() && living.iter().all(is_of_numbers) {
-                let value = fact.value.clone();
+            let (name, value) = (fact.name.clone(), fact.value.clone());
+            if numbers {
                 return Err(QueryError::NoNumber { name, value }.into());
-            }
-            if !living.is_empty() {
-                return Ok(());
             }
             Err(QueryError::UnknownFact { name }.into())
         }
